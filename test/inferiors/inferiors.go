@@ -1,0 +1,190 @@
+// Package inferiors holds small deterministic programs to be debugged, and
+// builds them with the compilers that are installed.
+//
+// The sources are embedded and written beside the programs, so that a debugger
+// finds them where the debug information says.
+package inferiors
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+//go:embed src/*.c src/*.cc src/*.S goroutines/main.go webserver/main.go
+var sources embed.FS
+
+// A Link is the way in which a C, C++ or assembly program is linked.
+type Link string
+
+// The ways to link a program. PIE is the default of Debian's gcc.
+const (
+	PIE       Link = "pie"
+	NoPIE     Link = "nopie"
+	Static    Link = "static"
+	StaticPIE Link = "static-pie"
+)
+
+// Links lists every way to link a program.
+var Links = []Link{PIE, NoPIE, Static, StaticPIE}
+
+var linkFlags = map[Link][]string{
+	PIE:       {"-fPIE", "-pie"},
+	NoPIE:     {"-fno-pie", "-no-pie"},
+	Static:    {"-fno-pie", "-static"},
+	StaticPIE: {"-fPIE", "-static-pie"},
+}
+
+// A Missing error names a compiler that is not installed.
+type Missing struct{ Tool string }
+
+func (m *Missing) Error() string { return m.Tool + " is not installed" }
+
+// A Builder builds each program at most once into a directory of its own
+// below Dir. Its methods may be called from several goroutines.
+type Builder struct {
+	Dir string
+
+	mu    sync.Mutex
+	built map[string]*build
+}
+
+type build struct {
+	once sync.Once
+	path string
+	err  error
+}
+
+// Native builds the C, C++ or assembly program in the named source, such as
+// "threads.c", with debug information and without optimisation, and returns
+// the path of the program. A compiler that is absent gives a *Missing error.
+func (b *Builder) Native(source string, link Link) (string, error) {
+	return b.once(source+" "+string(link), func(dir string) (string, error) {
+		return native(dir, source, link)
+	})
+}
+
+// Go builds the Go program in the named directory, such as "goroutines", with
+// inlining and optimisation off, and returns its path. A go command that is
+// absent gives a *Missing error.
+func (b *Builder) Go(name string, link Link) (string, error) {
+	return b.once(name+" go "+string(link), func(dir string) (string, error) {
+		return golang(dir, name, link)
+	})
+}
+
+func (b *Builder) once(key string, make func(dir string) (string, error)) (string, error) {
+	b.mu.Lock()
+	if b.built == nil {
+		b.built = map[string]*build{}
+	}
+	it := b.built[key]
+	if it == nil {
+		it = &build{}
+		b.built[key] = it
+	}
+	b.mu.Unlock()
+	it.once.Do(func() {
+		dir := filepath.Join(b.Dir, strings.NewReplacer(" ", "-", ".", "-").Replace(key))
+		if it.err = os.MkdirAll(dir, 0o755); it.err == nil {
+			it.path, it.err = make(dir)
+		}
+	})
+	return it.path, it.err
+}
+
+// Source returns the text of the named source.
+func Source(name string) (string, error) {
+	if text, err := sources.ReadFile("src/" + name); err == nil {
+		return string(text), nil
+	}
+	text, err := sources.ReadFile(name + "/main.go")
+	return string(text), err
+}
+
+// LineOf returns the number, from 1, of the first line of the named source
+// that contains text.
+func LineOf(source, text string) (int, error) {
+	body, err := Source(source)
+	if err != nil {
+		return 0, err
+	}
+	for i, line := range strings.Split(body, "\n") {
+		if strings.Contains(line, text) {
+			return i + 1, nil
+		}
+	}
+	return 0, fmt.Errorf("%s has no line with %q", source, text)
+}
+
+func native(dir, source string, link Link) (string, error) {
+	compiler := "gcc"
+	if filepath.Ext(source) == ".cc" {
+		compiler = "g++"
+	}
+	if err := place(dir, "src/"+source, source); err != nil {
+		return "", err
+	}
+	program := strings.TrimSuffix(source, filepath.Ext(source))
+	args := append([]string{"-g", "-O0", "-pthread", "-fno-omit-frame-pointer"}, linkFlags[link]...)
+	args = append(args, "-o", program, source)
+	switch source {
+	case "registers.S", "tiny.S":
+		args = append(args, "-nostdlib")
+	case "library.c":
+		for object, part := range map[string]string{"liblinked.so": "linked.c", "libplugin.so": "plugin.c"} {
+			if err := place(dir, "src/"+part, part); err != nil {
+				return "", err
+			}
+			if err := run(dir, compiler, "-g", "-O0", "-fPIC", "-shared", "-o", object, part); err != nil {
+				return "", err
+			}
+		}
+		args = append(args, "-L.", "-llinked", "-ldl", "-Wl,-rpath,$ORIGIN")
+	}
+	if err := run(dir, compiler, args...); err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, program), nil
+}
+
+func golang(dir, name string, link Link) (string, error) {
+	if err := place(dir, name+"/main.go", "main.go"); err != nil {
+		return "", err
+	}
+	mode := "exe"
+	if link == PIE {
+		mode = "pie"
+	}
+	err := run(dir, "go", "build", "-buildmode="+mode, "-gcflags=all=-N -l", "-o", name, "main.go")
+	return filepath.Join(dir, name), err
+}
+
+func place(dir, embedded, name string) error {
+	text, err := sources.ReadFile(embedded)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, name), text, 0o644)
+}
+
+func run(dir, tool string, args ...string) error {
+	path, err := exec.LookPath(tool)
+	if err != nil {
+		return &Missing{tool}
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GO111MODULE=off", "GOFLAGS=", "CGO_ENABLED=0")
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", tool, strings.Join(args, " "), err, output.String())
+	}
+	return nil
+}
