@@ -1,0 +1,128 @@
+// Package test drives the server from outside: with a real gdb, over raw packet
+// sessions, and by its command line. RSPD_SERVER names another server binary,
+// for example GNU gdbserver, to which the same tests are then put.
+package test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rspd/test/inferiors"
+)
+
+var (
+	serverPath string
+	serverGNU  bool
+	builder    inferiors.Builder
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "rspd-test-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		builder.Dir = filepath.Join(dir, "inferiors")
+		if serverPath, err = findServer(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		version, err := exec.Command(serverPath, "--version").Output()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, serverPath, "--version:", err)
+			return 1
+		}
+		serverGNU = strings.Contains(string(version), "GNU gdbserver")
+		return m.Run()
+	}())
+}
+
+// findServer returns the path of the server under test, built into dir unless
+// RSPD_SERVER names one.
+func findServer(dir string) (string, error) {
+	if given := os.Getenv("RSPD_SERVER"); given != "" {
+		path, err := exec.LookPath(given)
+		if err != nil {
+			return "", fmt.Errorf("RSPD_SERVER: %w", err)
+		}
+		return filepath.Abs(path)
+	}
+	path := filepath.Join(dir, "rspd")
+	output, err := exec.Command("go", "build", "-o", path, "rspd/cmd/rspd").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build rspd: %w\n%s", err, output)
+	}
+	return path, nil
+}
+
+// gnuLacks skips a test when the server under test is GNU gdbserver, which for
+// the given reason does not pass it.
+func gnuLacks(t *testing.T, reason string) {
+	t.Helper()
+	if serverGNU {
+		t.Skip("GNU gdbserver: " + reason)
+	}
+}
+
+// missing ends a test that needs a tool that is not installed: it is skipped,
+// but in continuous integration, which installs everything, it fails.
+func missing(t *testing.T, err error) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(err)
+	}
+	t.Skip(err)
+}
+
+// need returns the path of a tool.
+func need(t *testing.T, tool string) string {
+	t.Helper()
+	path, err := exec.LookPath(tool)
+	if err != nil {
+		missing(t, err)
+	}
+	return path
+}
+
+// native builds a C, C++ or assembly inferior.
+func native(t *testing.T, source string, link inferiors.Link) string {
+	t.Helper()
+	return built(t)(builder.Native(source, link))
+}
+
+// golang builds a Go inferior.
+func golang(t *testing.T, name string, link inferiors.Link) string {
+	t.Helper()
+	return built(t)(builder.Go(name, link))
+}
+
+func built(t *testing.T) func(string, error) string {
+	return func(path string, err error) string {
+		t.Helper()
+		var absent *inferiors.Missing
+		if errors.As(err, &absent) {
+			missing(t, err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+}
+
+// at returns the place FILE:LINE of the first line of source that holds text.
+func at(t *testing.T, source, text string) string {
+	t.Helper()
+	line, err := inferiors.LineOf(source, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%s:%d", source, line)
+}
