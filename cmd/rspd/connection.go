@@ -1,0 +1,91 @@
+package main
+
+import (
+	"io"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Connection is a client's line: a blocking descriptor that is read and
+// written by read(2) and write(2) themselves, on the thread that calls. The
+// runtime's poller has no part in it, so that the thread that traces can
+// wait for a packet where it stands.
+type Connection struct {
+	in, out int
+	release func() error
+
+	closing sync.Once
+}
+
+// Fd is the descriptor that bytes arrive on, for poll(2). Write to the
+// connection with Write: on standard input and output, what is sent goes
+// out by another descriptor.
+func (c *Connection) Fd() int { return c.in }
+
+// Read waits for bytes and returns what is there. The end of the line, also
+// one that was reset, is io.EOF; a serial line's is the hang-up.
+func (c *Connection) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for {
+		n, err := unix.Read(c.in, p)
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			// Whoever gave us the descriptor may share it non-blocking.
+			if err := wait(c.in, unix.POLLIN); err != nil {
+				return 0, err
+			}
+		case err == unix.ECONNRESET, err == unix.EIO, err == nil && n == 0:
+			return 0, io.EOF
+		case err != nil:
+			return 0, err
+		default:
+			return n, nil
+		}
+	}
+}
+
+// Write sends all of p, waiting as long as the other end doesn't take it.
+// EPIPE says that it has gone.
+func (c *Connection) Write(p []byte) (int, error) {
+	sent := 0
+	for sent < len(p) {
+		n, err := unix.Write(c.out, p[sent:])
+		switch err {
+		case nil:
+			sent += n
+		case unix.EINTR:
+		case unix.EAGAIN:
+			if err := wait(c.out, unix.POLLOUT); err != nil {
+				return sent, err
+			}
+		default:
+			return sent, err
+		}
+	}
+	return sent, nil
+}
+
+// Close ends the connection, also for a thread that waits in Read. Only the
+// first call does anything.
+func (c *Connection) Close() (err error) {
+	c.closing.Do(func() {
+		unix.Shutdown(c.in, unix.SHUT_RDWR) // ENOTSOCK for a line that is no socket
+		if c.release != nil {
+			err = c.release()
+		}
+	})
+	return err
+}
+
+func wait(fd int, events int16) error {
+	for {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: events}}, -1)
+		if err != unix.EINTR {
+			return err
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+)
+
+// version is set by the linker for releases (-X main.version=...). A build
+// from a checkout names its commit instead.
+var version = ""
+
+func versionText() string {
+	return fmt.Sprintf(`rspd %s
+A GDB remote serial protocol server, in place of GNU gdbserver.
+MIT License.  There is no warranty.
+This rspd was configured as "x86_64-linux-gnu"
+`, versionNumber())
+}
+
+func versionNumber() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(unknown version)"
+	}
+	return buildVersion(info)
+}
+
+// buildVersion is the module's version if the program was installed by
+// one, otherwise the commit it was built from.
+func buildVersion(info *debug.BuildInfo) string {
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	revision, modified := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			modified = ", modified"
+		}
+	}
+	if revision == "" {
+		return "(development build)"
+	}
+	return "(development build, commit " + revision[:min(12, len(revision))] + modified + ")"
+}
