@@ -45,10 +45,6 @@ func run(args []string) int {
 	return 0
 }
 
-// commands are what rspd does besides serving, by first argument. They take
-// the arguments after it and return the exit status.
-var commands = map[string]func(args []string) int{}
-
 func first(args []string) string {
 	if len(args) == 0 {
 		return ""
