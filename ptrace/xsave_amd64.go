@@ -146,10 +146,10 @@ func (l *XSaveLayout) Has(components ...int) bool {
 //
 // The kernel writes the initial values into the area it gives to a tracer
 // since Linux 4.8; before that they could be stale (arch/x86/kernel/fpu, the
-// callers of fpstate_sanitize_xstate). PKRU is the exception: its bytes are
-// always the thread's true value, and its bit can be clear nevertheless, for
-// example at the stop after an exec (xstate.c, __copy_xstate_to_uabi_buf).
-// So InUse is always true for PKRU.
+// callers of fpstate_sanitize_xstate). PKRU is the exception: its bytes come
+// from the thread and not from the area in which the bit is, which may be out
+// of date (xstate.c, __copy_xstate_to_uabi_buf). So InUse is always true for
+// PKRU.
 func (l *XSaveLayout) InUse(xstate []byte, component int) bool {
 	if l.Size == LegacySize || component == ComponentPKRU {
 		return true
@@ -164,7 +164,10 @@ func (l *XSaveLayout) InUse(xstate []byte, component int) bool {
 //
 // It sets the bit of PKRU too if its bytes aren't zero, because the kernel
 // gives the thread a PKRU of zero, no protection at all, when an area
-// without that bit is written back (xstate.c, copy_uabi_to_xstate).
+// without that bit is written back (xstate.c, copy_uabi_to_xstate). One case
+// remains: between an exec and the program's first instruction Linux 6.18
+// gives a PKRU of zero instead of the default it is about to load, and an
+// area written back then does set it to zero.
 //
 // A write to mxcsr marks ComponentSSE: with only AVX in use, the compacted
 // form that the kernel restores from would reset mxcsr (Intel SDM volume 1,

@@ -1,0 +1,172 @@
+package ptrace
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// TaskStat is what a debugger wants of /proc/PID/task/TID/stat (proc(5)).
+type TaskStat struct {
+	// Name is the thread's name, at most 15 bytes (field comm).
+	Name string
+	// State is the letter of the scheduler's state: R S D T t Z X I.
+	State byte
+	// Parent is the process id of the parent.
+	Parent int
+	// Processor is the number of the CPU that it last ran on.
+	Processor int
+	// KernelThread is PF_KTHREAD of the flags field.
+	KernelThread bool
+}
+
+// ReadTaskStat reads the state of one thread.
+func ReadTaskStat(pid, tid int) (TaskStat, error) {
+	var buffer [1024]byte
+	descriptor, err := unix.Open(fmt.Sprintf("/proc/%d/task/%d/stat", pid, tid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return TaskStat{}, err
+	}
+	n, err := unix.Read(descriptor, buffer[:])
+	unix.Close(descriptor)
+	if err != nil {
+		return TaskStat{}, err
+	}
+	return parseTaskStat(buffer[:n])
+}
+
+func parseTaskStat(text []byte) (TaskStat, error) {
+	// The name stands in parentheses and may itself hold any of them.
+	open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
+	if open < 0 || end < open {
+		return TaskStat{}, errors.New("a stat file of /proc has no name in it")
+	}
+	fields := strings.Fields(string(text[end+1:]))
+	// proc(5) counts from 1 and the name is field 2.
+	const state, parent, flags, processor = 3 - 3, 4 - 3, 9 - 3, 39 - 3
+	if len(fields) <= processor {
+		return TaskStat{}, errors.New("a stat file of /proc is too short")
+	}
+	stat := TaskStat{Name: string(text[open+1 : end]), State: fields[state][0]}
+	var err1, err2, err3 error
+	stat.Parent, err1 = strconv.Atoi(fields[parent])
+	stat.Processor, err2 = strconv.Atoi(fields[processor])
+	bits, err3 := strconv.ParseUint(fields[flags], 10, 64)
+	const kernelThread = 0x00200000 // PF_KTHREAD, include/linux/sched.h
+	stat.KernelThread = bits&kernelThread != 0
+	return stat, errors.Join(err1, err2, err3)
+}
+
+// ProcessStatus is what a debugger wants of /proc/TID/status (proc(5)).
+type ProcessStatus struct {
+	// Group is the thread group that the thread belongs to: its process id.
+	Group int
+	// Tracer is the process id of the tracer, 0 for none.
+	Tracer int
+	// Users are the real, effective, saved and file system user ids.
+	Users [4]int
+	// Seccomp is 0 for none, 1 strict, 2 a filter.
+	Seccomp int
+	// NamespacePIDs are the ids of the thread in the nested pid namespaces
+	// that it is in, from the reader's inwards.
+	NamespacePIDs []int
+}
+
+// ReadProcessStatus reads the status of a thread or process.
+func ReadProcessStatus(tid int) (ProcessStatus, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
+	if err != nil {
+		return ProcessStatus{}, err
+	}
+	return parseProcessStatus(string(text)), nil
+}
+
+func parseProcessStatus(text string) ProcessStatus {
+	var status ProcessStatus
+	for line := range strings.Lines(text) {
+		key, rest, _ := strings.Cut(line, ":")
+		var numbers []int
+		if !slices.Contains([]string{"Tgid", "TracerPid", "Uid", "Seccomp", "NSpid"}, key) {
+			continue
+		}
+		for field := range strings.FieldsSeq(rest) {
+			number, _ := strconv.Atoi(field)
+			numbers = append(numbers, number)
+		}
+		if len(numbers) == 0 {
+			continue
+		}
+		switch key {
+		case "Tgid":
+			status.Group = numbers[0]
+		case "TracerPid":
+			status.Tracer = numbers[0]
+		case "Uid":
+			copy(status.Users[:], numbers)
+		case "Seccomp":
+			status.Seccomp = numbers[0]
+		case "NSpid":
+			status.NamespacePIDs = numbers
+		}
+	}
+	return status
+}
+
+// ThreadGroup returns the process id of the process that a thread belongs to.
+func ThreadGroup(tid int) (int, error) {
+	status, err := ReadProcessStatus(tid)
+	if err != nil {
+		return 0, goneIfAbsent("find the process", tid, err)
+	}
+	return status.Group, nil
+}
+
+// Tasks lists the threads of a process as /proc/PID/task does, in rising
+// order.
+func Tasks(pid int) ([]int, error) {
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return nil, goneIfAbsent("list the threads", pid, err)
+	}
+	tids := make([]int, 0, len(entries))
+	for _, entry := range entries {
+		if tid, err := strconv.Atoi(entry.Name()); err == nil {
+			tids = append(tids, tid)
+		}
+	}
+	slices.Sort(tids)
+	return tids, nil
+}
+
+// Executable returns the name of the file that a process executes.
+func Executable(pid int) (string, error) {
+	name, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		return "", goneIfAbsent("find the program", pid, err)
+	}
+	return name, nil
+}
+
+// AuxiliaryVector returns the auxv of a process as the kernel laid it out for
+// the program: pairs of words, ended by AT_NULL.
+func AuxiliaryVector(pid int) ([]byte, error) {
+	vector, err := os.ReadFile(fmt.Sprintf("/proc/%d/auxv", pid))
+	if err != nil {
+		return nil, goneIfAbsent("read the auxiliary vector", pid, err)
+	}
+	return vector, nil
+}
+
+func goneIfAbsent(operation string, tid int, err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return &Error{operation, tid, unix.ESRCH}
+	}
+	return err
+}
