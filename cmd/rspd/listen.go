@@ -419,13 +419,7 @@ func (l *Listener) openLine() error {
 		}
 		return err
 	}
-	l.line = &Connection{in: fd, out: fd, release: func() error {
-		// What the other end closed has no settings to give back.
-		if err := restore(); err != nil && err != unix.EIO {
-			return errors.Join(err, unix.Close(fd))
-		}
-		return unix.Close(fd)
-	}}
+	l.line = serialConnection(fd, restore)
 	return nil
 }
 

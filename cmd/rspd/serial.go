@@ -35,6 +35,18 @@ func openSerial(path string) (fd int, restore func() error, err error) {
 	return fd, func() error { return unix.IoctlSetTermios(fd, unix.TCSETS, old) }, nil
 }
 
+// serialConnection is a line that openSerial opened, whose settings Close
+// gives back.
+func serialConnection(fd int, restore func() error) *Connection {
+	return &Connection{in: fd, out: fd, release: func() error {
+		err := restore()
+		if err == unix.EIO {
+			err = nil // the other end hung up: there is nothing to restore
+		}
+		return errors.Join(err, unix.Close(fd))
+	}}
+}
+
 // hungUp reports whether nobody is at the other end of a line any more.
 func hungUp(fd int) bool {
 	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
