@@ -224,7 +224,7 @@ func TestDial(t *testing.T) {
 		server.Close()
 	}
 
-	master, line := terminal(t)
+	master, line := openPseudoTerminal(t)
 	client, err := dial(line)
 	if err != nil {
 		t.Fatal(err)

@@ -516,8 +516,8 @@ func dup(t *testing.T, f *os.File) int {
 	return fd
 }
 
-// terminal opens a pseudo-terminal: the master, and the path of the line.
-func terminal(t *testing.T) (master *os.File, path string) {
+// openPseudoTerminal opens a pseudo-terminal: the master, and the path of the line.
+func openPseudoTerminal(t *testing.T) (master *os.File, path string) {
 	t.Helper()
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -536,7 +536,7 @@ func terminal(t *testing.T) (master *os.File, path string) {
 }
 
 func TestSerialLine(t *testing.T) {
-	master, path := terminal(t)
+	master, path := openPseudoTerminal(t)
 	before, err := unix.Open(path, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -588,7 +588,7 @@ func TestSerialLine(t *testing.T) {
 }
 
 func TestSerialLineHangsUp(t *testing.T) {
-	master, path := terminal(t)
+	master, path := openPseudoTerminal(t)
 	l, _ := mustListen(t, path)
 	c, err := l.Accept()
 	if err != nil {

@@ -25,6 +25,10 @@ func run(args []string) int {
 		fmt.Fprint(os.Stderr, end.stderr)
 		return end.status
 	}
+	// Nobody reading our messages any more must not end a debugging session.
+	// The signal is received rather than ignored, because what is ignored
+	// stays so in the programs that are started.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
 	logs := openLogs(options.logging, os.Stderr)
 	defer logs.close()
 
