@@ -1,0 +1,171 @@
+package rsp
+
+// A PacketName names a kind of request. It is small and dense, so that it
+// can index an array of PacketCount entries.
+type PacketName uint8
+
+// The requests that are understood. The comment of each request type says
+// where the manual describes it.
+const (
+	PacketUnknown PacketName = iota
+
+	PacketExtendedMode
+	PacketStopReason
+	PacketContinue
+	PacketContinueSignal
+	PacketDetach
+	PacketReadRegisters
+	PacketWriteRegisters
+	PacketSetThread
+	PacketKill
+	PacketReadMemory
+	PacketWriteMemory
+	PacketReadRegister
+	PacketWriteRegister
+	PacketRestart
+	PacketStep
+	PacketStepSignal
+	PacketThreadAlive
+	PacketReadMemoryBinary
+	PacketWriteMemoryBinary
+	PacketInsertBreakpoint
+	PacketRemoveBreakpoint
+
+	PacketAttached
+	PacketCurrentThread
+	PacketExecAndArgs
+	PacketFirstThreadInfo
+	PacketNextThreadInfo
+	PacketOffsets
+	PacketMonitor
+	PacketSupported
+	PacketSymbol
+	PacketThreadExtraInfo
+	PacketTransferRead
+	PacketTransferWrite
+
+	PacketCatchSyscalls
+	PacketDisableRandomization
+	PacketEnvironmentReset
+	PacketEnvironmentSet
+	PacketEnvironmentUnset
+	PacketNonStop
+	PacketPassSignals
+	PacketProgramSignals
+	PacketSetWorkingDir
+	PacketStartNoAckMode
+	PacketStartupWithShell
+	PacketThreadEvents
+
+	PacketAttach
+	PacketVCont
+	PacketVContQuery
+	PacketCtrlC
+	PacketKillProcess
+	PacketMustReplyEmpty
+	PacketRun
+
+	PacketFileClose
+	PacketFileFstat
+	PacketFileLstat
+	PacketFileOpen
+	PacketFilePread
+	PacketFilePwrite
+	PacketFileReadlink
+	PacketFileSetfs
+	PacketFileStat
+	PacketFileUnlink
+
+	// PacketCount is the number of names, PacketUnknown included.
+	PacketCount
+)
+
+var packetNames = [PacketCount]string{
+	PacketUnknown:           "unknown",
+	PacketExtendedMode:      "!",
+	PacketStopReason:        "?",
+	PacketContinue:          "c",
+	PacketContinueSignal:    "C",
+	PacketDetach:            "D",
+	PacketReadRegisters:     "g",
+	PacketWriteRegisters:    "G",
+	PacketSetThread:         "H",
+	PacketKill:              "k",
+	PacketReadMemory:        "m",
+	PacketWriteMemory:       "M",
+	PacketReadRegister:      "p",
+	PacketWriteRegister:     "P",
+	PacketRestart:           "R",
+	PacketStep:              "s",
+	PacketStepSignal:        "S",
+	PacketThreadAlive:       "T",
+	PacketReadMemoryBinary:  "x",
+	PacketWriteMemoryBinary: "X",
+	PacketInsertBreakpoint:  "Z",
+	PacketRemoveBreakpoint:  "z",
+
+	PacketAttached:        "qAttached",
+	PacketCurrentThread:   "qC",
+	PacketExecAndArgs:     "qExecAndArgs",
+	PacketFirstThreadInfo: "qfThreadInfo",
+	PacketNextThreadInfo:  "qsThreadInfo",
+	PacketOffsets:         "qOffsets",
+	PacketMonitor:         "qRcmd",
+	PacketSupported:       "qSupported",
+	PacketSymbol:          "qSymbol",
+	PacketThreadExtraInfo: "qThreadExtraInfo",
+	PacketTransferRead:    "qXfer:read",
+	PacketTransferWrite:   "qXfer:write",
+
+	PacketCatchSyscalls:        "QCatchSyscalls",
+	PacketDisableRandomization: "QDisableRandomization",
+	PacketEnvironmentReset:     "QEnvironmentReset",
+	PacketEnvironmentSet:       "QEnvironmentHexEncoded",
+	PacketEnvironmentUnset:     "QEnvironmentUnset",
+	PacketNonStop:              "QNonStop",
+	PacketPassSignals:          "QPassSignals",
+	PacketProgramSignals:       "QProgramSignals",
+	PacketSetWorkingDir:        "QSetWorkingDir",
+	PacketStartNoAckMode:       "QStartNoAckMode",
+	PacketStartupWithShell:     "QStartupWithShell",
+	PacketThreadEvents:         "QThreadEvents",
+
+	PacketAttach:         "vAttach",
+	PacketVCont:          "vCont",
+	PacketVContQuery:     "vCont?",
+	PacketCtrlC:          "vCtrlC",
+	PacketKillProcess:    "vKill",
+	PacketMustReplyEmpty: "vMustReplyEmpty",
+	PacketRun:            "vRun",
+
+	PacketFileClose:    "vFile:close",
+	PacketFileFstat:    "vFile:fstat",
+	PacketFileLstat:    "vFile:lstat",
+	PacketFileOpen:     "vFile:open",
+	PacketFilePread:    "vFile:pread",
+	PacketFilePwrite:   "vFile:pwrite",
+	PacketFileReadlink: "vFile:readlink",
+	PacketFileSetfs:    "vFile:setfs",
+	PacketFileStat:     "vFile:stat",
+	PacketFileUnlink:   "vFile:unlink",
+}
+
+// String returns the name as it stands on the wire. The object of a qXfer
+// packet is left out: "qXfer:read", "qXfer:write".
+func (n PacketName) String() string {
+	if n >= PacketCount {
+		return packetNames[PacketUnknown]
+	}
+	return packetNames[n]
+}
+
+// LookupPacketName finds the packet that String calls name. The name of
+// PacketUnknown is not found.
+func LookupPacketName(name string) (PacketName, bool) {
+	for n := PacketUnknown + 1; n < PacketCount; n++ {
+		if packetNames[n] == name {
+			return n, true
+		}
+	}
+	return PacketUnknown, false
+}
