@@ -2,7 +2,6 @@ package test
 
 import (
 	"fmt"
-	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
@@ -149,11 +148,32 @@ func TestAttachInterrupt(t *testing.T) {
 // TestAttachExit sees the end of a program that the server did not start.
 func TestAttachExit(t *testing.T) {
 	s := newSession(t)
+	program := native(t, "threads.c", inferiors.PIE)
+	p := s.start(program, "10", "hold")
+	p.stdout.wait(t, "ready\n")
+	v := s.attach(p.pid)
+	g := s.connected(v, program)
+	g.start("continue")
+	p.say("")
+	if end := g.stopped("continue"); end.reason != "exited-normally" {
+		t.Errorf("%v", end)
+	}
+	if status := p.wait(); status != 0 {
+		t.Errorf("inferior ended with %d", status)
+	}
+	v.wait()
+}
+
+// TestAttachLeaderGone attaches to a program whose first thread has ended.
+func TestAttachLeaderGone(t *testing.T) {
+	gnuLacks(t, "it attaches to no process whose leader is a zombie")
+	s := newSession(t)
 	program := native(t, "leader.c", inferiors.PIE)
 	p := s.start(program, "hold")
 	p.stdout.wait(t, "ready\n")
 	v := s.attach(p.pid)
 	g := s.connected(v, program)
+	g.matches("backtrace", `survivor \(`)
 	g.start("continue")
 	p.say("")
 	if end := g.stopped("continue"); end.exit != "07" {
@@ -248,5 +268,3 @@ func TestTerminated(t *testing.T) {
 	s.untouched(p.pid)
 	p.hears("hello", "echo hello\n")
 }
-
-var _ = exec.Command

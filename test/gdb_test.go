@@ -270,6 +270,29 @@ func (g *gdb) stopped(what string) stop {
 	return s
 }
 
+// aborts runs a command that starts to resume and then fails, and checks what
+// gdb complains.
+func (g *gdb) aborts(command, pattern string) {
+	g.s.Helper()
+	g.start(command)
+	var complaint strings.Builder
+	deadline := time.After(patience)
+	for {
+		r := g.next("waiting for the failure of "+command, deadline)
+		switch {
+		case r.kind == '&':
+			complaint.WriteString(r.text)
+		case r.kind == '^' && r.class == "error":
+			if !regexp.MustCompile(pattern).MatchString(complaint.String()) {
+				g.s.Errorf("%s: %q, want %q", command, complaint.String(), pattern)
+			}
+			return
+		case r.kind == '*' && r.class == "stopped":
+			g.s.Fatalf("%s: %v; want a failure", command, g.stops)
+		}
+	}
+}
+
 // interrupt is Ctrl-C at gdb's terminal.
 func (g *gdb) interrupt() stop {
 	g.s.Helper()

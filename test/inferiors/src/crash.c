@@ -9,7 +9,7 @@ void die(const char *how)
 	if (strcmp(how, "segv") == 0)
 		*(volatile int *)0x1234 = 1;
 	if (strcmp(how, "fpe") == 0)
-		zero = 1 / zero;
+		zero = 1000 / zero;
 	if (strcmp(how, "ill") == 0)
 		__asm__ volatile("ud2");
 	if (strcmp(how, "abrt") == 0)
