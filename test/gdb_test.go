@@ -359,8 +359,8 @@ func (g *gdb) quit() {
 func (s *session) batch(program string, commands ...string) string {
 	s.Helper()
 	script := s.TempDir() + "/script.gdb"
-	text := strings.Join(append(append([]string{}, gdbSetup...), commands...), "\n") + "\n"
-	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
+	lines := strings.Join(append(append([]string{}, gdbSetup...), commands...), "\n") + "\n"
+	if err := os.WriteFile(script, []byte(lines), 0o600); err != nil {
 		s.Fatal(err)
 	}
 	args := []string{"-nx", "-batch", "-x", script}
@@ -369,13 +369,9 @@ func (s *session) batch(program string, commands ...string) string {
 	}
 	p := s.start(need(s.T, "gdb"), args...)
 	status := p.wait()
-	s.eventually("gdb's output ends", func() bool {
-		p.stdout.mu.Lock()
-		defer p.stdout.mu.Unlock()
-		return p.stdout.closed
-	})
+	text := p.stdout.all(s)
 	if status != 0 {
 		s.Fatalf("gdb ended with %d\n%s%s", status, p.stdout, p.stderr)
 	}
-	return p.stdout.String()
+	return text
 }

@@ -50,8 +50,8 @@ func TestMistakes(t *testing.T) {
 				t.Error("the server ended with 0")
 			}
 			p.stderr.wait(t, c.want)
-			if lines := strings.Count(p.stderr.String(), "\n"); !serverGNU && c.name != "no arguments" && lines != 1 {
-				t.Errorf("%d lines:\n%s", lines, p.stderr)
+			if lines := strings.Count(p.stderr.all(t), "\n"); !serverGNU && c.name != "no arguments" && lines != 1 {
+				t.Errorf("%d lines on stderr, want 1:\n%s", lines, p.stderr)
 			}
 			s.nothingLeft()
 		})

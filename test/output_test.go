@@ -40,6 +40,27 @@ func (o *output) close() {
 	}
 }
 
+// all waits for the end of the output and returns it. The output of a server
+// ends when its inferiors have ended too.
+func (o *output) all(t testing.TB) string {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for {
+		o.mu.Lock()
+		text, closed, change := string(o.text), o.closed, o.change
+		o.mu.Unlock()
+		if closed {
+			return text
+		}
+		select {
+		case <-change:
+		case <-deadline.C:
+			t.Fatalf("no end of:\n%s", text)
+		}
+	}
+}
+
 func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

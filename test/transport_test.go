@@ -173,7 +173,7 @@ func TestRemoteDebug(t *testing.T) {
 	g := s.connected(v, program)
 	g.exits("continue", 0)
 	v.wait()
-	log := v.stderr.String()
+	log := v.stderr.all(t)
 	for _, packet := range []string{"qSupported", "vCont?", "W0"} {
 		if !strings.Contains(log, packet) {
 			t.Errorf("the log does not show %s", packet)
