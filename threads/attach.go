@@ -1,0 +1,129 @@
+package threads
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"rspd/ptrace"
+)
+
+// Attach takes over a running process with all its threads and stops them.
+// The error names the cause where it is not allowed; then nothing is held.
+func (t *Table) Attach(pid int) (*Process, error) {
+	if t.Process(pid) != nil {
+		return nil, fmt.Errorf("cannot attach to process %d: it is being debugged here already", pid)
+	}
+	if group, err := t.kernel.ThreadGroup(pid); err == nil && group != pid {
+		return nil, ptrace.ExplainAttach(pid, nil)
+	}
+	process := t.addProcess(pid, nil)
+	process.Attached = true
+	t.stopping = true
+	if err := t.seizeAll(process); err != nil {
+		t.abandon(process)
+		return nil, ptrace.ExplainAttach(pid, err)
+	}
+	if err := t.StopAll(); err != nil {
+		t.abandon(process)
+		return nil, err
+	}
+	leader := process.FirstLWP()
+	if t.Process(pid) != process || leader == nil {
+		t.forgetEnded(pid)
+		return nil, fmt.Errorf("cannot attach to process %d: it ended meanwhile", pid)
+	}
+	for _, lwp := range process.lwps {
+		if lwp.pending.Kind == GroupStopped {
+			// It was stopped when it was attached to: that is no news.
+			lwp.pending = Stop{}
+		}
+	}
+	leader.reported = Stop{Kind: Interrupted, PID: pid, LWP: leader}
+	t.turn = leader.TID
+	return process, nil
+}
+
+// seizeAll seizes every thread, again and again until no new one is found:
+// one that is not seized yet may start others.
+func (t *Table) seizeAll(process *Process) error {
+	for {
+		tids, err := t.kernel.Tasks(process.PID)
+		if err != nil {
+			return err
+		}
+		found := false
+		for _, tid := range tids {
+			if t.lwps[tid] != nil {
+				continue
+			}
+			err := t.kernel.Seize(tid, ptrace.Options)
+			switch {
+			case errors.Is(err, ptrace.ErrGone):
+				continue
+			case err != nil && len(tids) > 1 && tid == process.PID:
+				// The leader has ended (EPERM); the others have not.
+				continue
+			case err != nil:
+				return err
+			}
+			found = true
+			lwp := process.addLWP(tid)
+			lwp.asked = Action{Kind: Continue}
+			t.enter(lwp, lwpRunning)
+			if process.space == nil {
+				if process.space, err = t.openSpace(tid); err != nil {
+					return err
+				}
+			}
+			if err := t.interrupt(lwp); err != nil {
+				return err
+			}
+		}
+		if !found {
+			break
+		}
+	}
+	if len(process.lwps) == 0 {
+		return &ptrace.Error{Operation: "attach to", TID: process.PID, Errno: unix.EPERM}
+	}
+	return nil
+}
+
+// abandon lets go of a process that could not be attached to as a whole.
+func (t *Table) abandon(process *Process) {
+	if process.space == nil {
+		process.space = newAddressSpace(noMemory{})
+	}
+	// The first failure is the one that is told.
+	if t.StopAll() == nil && t.Process(process.PID) == process {
+		_ = t.Detach(process)
+	}
+	if t.Process(process.PID) == process {
+		t.removeProcess(process)
+	}
+	t.forgetEnded(process.PID)
+}
+
+// noMemory stands for the memory of a process that was never opened.
+type noMemory struct{}
+
+func (noMemory) Read(address uint64, _ []byte) (int, error) {
+	return 0, &ptrace.MemoryError{Address: address}
+}
+func (noMemory) Write(address uint64, _ []byte) error {
+	return &ptrace.MemoryError{Write: true, Address: address}
+}
+func (noMemory) Close() error { return nil }
+
+// forgetEnded drops the report of a process's end that the caller knows.
+func (t *Table) forgetEnded(pid int) (Stop, bool) {
+	for i, stop := range t.ended {
+		if stop.PID == pid {
+			t.ended = append(t.ended[:i:i], t.ended[i+1:]...)
+			return stop, true
+		}
+	}
+	return Stop{}, false
+}

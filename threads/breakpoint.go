@@ -1,0 +1,169 @@
+package threads
+
+import (
+	"errors"
+	"slices"
+)
+
+// breakpointInstruction is int3 (Intel SDM, INT n/INTO/INT3/INT1).
+const breakpointInstruction = 0xcc
+
+// AddressSpace is memory with software breakpoints in it. A vfork child uses
+// its parent's until it executes a program.
+//
+// The client never sees its own breakpoints: reads show the bytes below them
+// and writes go below them.
+type AddressSpace struct {
+	memory Memory
+	users  int
+	// inserted holds the breakpoints, sorted by address.
+	inserted []softwareBreakpoint
+	// lifted says that the bytes are back in place although the breakpoints
+	// are still wanted: an untraced process runs in this memory.
+	lifted bool
+}
+
+type softwareBreakpoint struct {
+	address uint64
+	below   byte
+}
+
+func newAddressSpace(memory Memory) *AddressSpace { return &AddressSpace{memory: memory, users: 1} }
+
+// copyFor returns the space of a forked child, which begins with a copy of
+// every byte, the breakpoints among them.
+func (a *AddressSpace) copyFor(memory Memory) *AddressSpace {
+	return &AddressSpace{memory: memory, users: 1, inserted: slices.Clone(a.inserted), lifted: a.lifted}
+}
+
+func (a *AddressSpace) release() {
+	if a.users--; a.users == 0 {
+		// The process is gone or another's: nobody could use an answer.
+		_ = a.memory.Close()
+	}
+}
+
+func (a *AddressSpace) find(address uint64) (int, bool) {
+	return slices.BinarySearchFunc(a.inserted, address, func(b softwareBreakpoint, address uint64) int {
+		switch {
+		case b.address < address:
+			return -1
+		case b.address > address:
+			return 1
+		}
+		return 0
+	})
+}
+
+// HasBreakpoint tells whether a software breakpoint is inserted at address.
+func (a *AddressSpace) HasBreakpoint(address uint64) bool {
+	_, found := a.find(address)
+	return found
+}
+
+// InsertBreakpoint puts an int3 at address. Inserting one twice changes
+// nothing, as the protocol asks ("implemented in an idempotent way").
+func (a *AddressSpace) InsertBreakpoint(address uint64) error {
+	i, found := a.find(address)
+	if found {
+		return nil
+	}
+	var below [1]byte
+	if _, err := a.memory.Read(address, below[:]); err != nil {
+		return err
+	}
+	if !a.lifted {
+		if err := a.memory.Write(address, []byte{breakpointInstruction}); err != nil {
+			return err
+		}
+	}
+	a.inserted = slices.Insert(a.inserted, i, softwareBreakpoint{address, below[0]})
+	return nil
+}
+
+// RemoveBreakpoint puts the byte back. Where there is no breakpoint there is
+// nothing to do. It is forgotten even when the memory is no longer there.
+func (a *AddressSpace) RemoveBreakpoint(address uint64) error {
+	i, found := a.find(address)
+	if !found {
+		return nil
+	}
+	below := a.inserted[i].below
+	a.inserted = slices.Delete(a.inserted, i, i+1)
+	if a.lifted {
+		return nil
+	}
+	return a.memory.Write(address, []byte{below})
+}
+
+// lift takes every breakpoint out of the memory, but remembers it.
+func (a *AddressSpace) lift() error {
+	if a.lifted {
+		return nil
+	}
+	a.lifted = true
+	var failures []error
+	for _, breakpoint := range a.inserted {
+		failures = append(failures, a.memory.Write(breakpoint.address, []byte{breakpoint.below}))
+	}
+	return errors.Join(failures...)
+}
+
+// restore undoes lift.
+func (a *AddressSpace) restore() error {
+	if !a.lifted {
+		return nil
+	}
+	a.lifted = false
+	var failures []error
+	for i := range a.inserted {
+		breakpoint := &a.inserted[i]
+		var below [1]byte
+		if _, err := a.memory.Read(breakpoint.address, below[:]); err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		breakpoint.below = below[0]
+		failures = append(failures, a.memory.Write(breakpoint.address, []byte{breakpointInstruction}))
+	}
+	return errors.Join(failures...)
+}
+
+// Read is [Memory.Read] with the bytes below the breakpoints.
+func (a *AddressSpace) Read(address uint64, buffer []byte) (int, error) {
+	n, err := a.memory.Read(address, buffer)
+	if len(a.inserted) == 0 || a.lifted || n == 0 {
+		return n, err
+	}
+	for i, _ := a.find(address); i < len(a.inserted); i++ {
+		offset := a.inserted[i].address - address
+		if offset >= uint64(n) {
+			break
+		}
+		buffer[offset] = a.inserted[i].below
+	}
+	return n, err
+}
+
+// Write is [Memory.Write] below the breakpoints, which stay in place.
+func (a *AddressSpace) Write(address uint64, data []byte) error {
+	first, _ := a.find(address)
+	end := first
+	for end < len(a.inserted) && a.inserted[end].address-address < uint64(len(data)) {
+		end++
+	}
+	if first == end || a.lifted {
+		return a.memory.Write(address, data)
+	}
+	covered := slices.Clone(data)
+	for _, breakpoint := range a.inserted[first:end] {
+		covered[breakpoint.address-address] = breakpointInstruction
+	}
+	if err := a.memory.Write(address, covered); err != nil {
+		return err
+	}
+	for i := first; i < end; i++ {
+		a.inserted[i].below = data[a.inserted[i].address-address]
+	}
+	return nil
+}

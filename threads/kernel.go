@@ -1,0 +1,77 @@
+package threads
+
+import (
+	"io"
+
+	"golang.org/x/sys/unix"
+
+	"rspd/ptrace"
+)
+
+// Memory is one address space. Both calls reach any page protection; see
+// [ptrace.Memory] for partial reads and for writes that fail as a whole.
+type Memory interface {
+	Read(address uint64, buffer []byte) (int, error)
+	Write(address uint64, data []byte) error
+	io.Closer
+}
+
+// Kernel is what the table needs of the kernel, in the terms of package
+// ptrace, whose Tracer documents each call.
+type Kernel interface {
+	Wait(likely int) (ptrace.Event, error)
+	WaitFor(tid int) (ptrace.Event, error)
+
+	Launch(program ptrace.Program) (pid int, err error)
+	Seize(tid, options int) error
+	Interrupt(tid int) error
+	Continue(tid int, signal unix.Signal) error
+	Step(tid int, signal unix.Signal) error
+	Listen(tid int) error
+	Detach(tid int, signal unix.Signal) error
+	EventMessage(tid int) (uint64, error)
+	Kill(pid int) error
+	Signal(pid, tid int, signal unix.Signal) error
+	SignalProcess(pid int, signal unix.Signal) error
+
+	Registers(tid int, registers *ptrace.Registers) error
+	SetRegisters(tid int, registers *ptrace.Registers) error
+	XState(tid int, buffer []byte) (int, error)
+	SetXState(tid int, buffer []byte) error
+	ShadowStackPointer(tid int) (uint64, error)
+	SetShadowStackPointer(tid int, pointer uint64) error
+	Siginfo(tid int, info *ptrace.Siginfo) error
+	SetSiginfo(tid int, info *ptrace.Siginfo) error
+	DebugRegister(tid, number int) (uint64, error)
+	SetDebugRegister(tid, number int, value uint64) error
+
+	// OpenMemory opens the address space that a thread uses.
+	OpenMemory(tid int) (Memory, error)
+	// ThreadGroup returns the process id of a thread.
+	ThreadGroup(tid int) (int, error)
+	// Tasks lists the thread ids of a process.
+	Tasks(pid int) ([]int, error)
+	// Executable returns the file that a process executes.
+	Executable(pid int) (string, error)
+}
+
+// Live is the real kernel.
+type Live struct{ *ptrace.Tracer }
+
+// OpenMemory opens /proc/TID/mem.
+func (Live) OpenMemory(tid int) (Memory, error) {
+	memory, err := ptrace.OpenMemory(tid)
+	if err != nil {
+		return nil, err
+	}
+	return memory, nil
+}
+
+// ThreadGroup reads /proc/TID/status.
+func (Live) ThreadGroup(tid int) (int, error) { return ptrace.ThreadGroup(tid) }
+
+// Tasks lists /proc/PID/task.
+func (Live) Tasks(pid int) ([]int, error) { return ptrace.Tasks(pid) }
+
+// Executable reads /proc/PID/exe.
+func (Live) Executable(pid int) (string, error) { return ptrace.Executable(pid) }

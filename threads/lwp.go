@@ -1,0 +1,229 @@
+package threads
+
+import (
+	"golang.org/x/sys/unix"
+
+	"rspd/ptrace"
+)
+
+// LWP is one thread of a traced process, as the kernel schedules it.
+type LWP struct {
+	// TID is the kernel's thread id.
+	TID int
+	// Process is the one that it belongs to.
+	Process *Process
+
+	table *Table
+	state lwpState
+	// asked is what the client last told it to do.
+	asked Action
+	// pending is what it stopped for, until the client has been told.
+	pending Stop
+	// reported is what the client was last told of it since it stopped.
+	reported Stop
+	// inSignalStop says that the kernel will deliver a signal at its
+	// resumption: it will not from any other stop.
+	inSignalStop bool
+	// groupStopped is the signal of the job-control stop that it is in.
+	groupStopped unix.Signal
+	// interrupting says that an interrupt was sent and no stop has come yet.
+	interrupting bool
+	// vforking says that it made a vfork child and was not told yet that the
+	// child is done.
+	vforking bool
+	// debugVersion is the version of the process's hardware points that its
+	// debug registers hold.
+	debugVersion uint64
+
+	registers       ptrace.Registers
+	haveRegisters   bool
+	registersWrite  bool
+	xstate          []byte
+	haveXState      bool
+	xstateWrite     bool
+	shadowStack     uint64
+	haveShadowStack bool
+}
+
+type lwpState uint8
+
+const (
+	lwpStopped lwpState = iota
+	lwpRunning
+	// lwpHeld: resumed, but the kernel holds it until its vfork child lets go
+	// of the memory; meanwhile nothing but SIGKILL reaches it. Its registers
+	// are those it had.
+	lwpHeld
+	// lwpEnding: past its exit event, it runs no more code of the program.
+	// The leader stays so until the last thread is gone.
+	lwpEnding
+)
+
+// Stopped tells whether registers can be read and the LWP be resumed.
+func (l *LWP) Stopped() bool { return l.state == lwpStopped }
+
+// Held tells whether the kernel keeps the LWP until its vfork child is done:
+// its registers can be read but not be changed.
+func (l *LWP) Held() bool { return l.state == lwpHeld }
+
+// Ending tells whether the LWP has begun to exit: it cannot be stopped or
+// looked at any more. The leader of a process stays so while others live.
+func (l *LWP) Ending() bool { return l.state == lwpEnding }
+
+// Reported is what the client was last told that this LWP stopped for.
+func (l *LWP) Reported() Stop { return l.reported }
+
+// ErrRunning says that something was asked of an LWP that is not stopped.
+type ErrRunning struct{ TID int }
+
+func (e ErrRunning) Error() string { return "the thread is running; stop it first" }
+
+func (l *LWP) needStopped() error {
+	switch l.state {
+	case lwpRunning, lwpHeld:
+		return ErrRunning{l.TID}
+	case lwpEnding:
+		return &ptrace.Error{Operation: "look at the state", TID: l.TID, Errno: unix.ESRCH}
+	}
+	return nil
+}
+
+// Registers returns the general registers, which the caller may change if it
+// then calls RegistersChanged. They are read once in each stop.
+func (l *LWP) Registers() (*ptrace.Registers, error) {
+	if l.haveRegisters {
+		return &l.registers, nil
+	}
+	if err := l.needStopped(); err != nil {
+		return nil, err
+	}
+	if err := l.table.kernel.Registers(l.TID, &l.registers); err != nil {
+		return nil, err
+	}
+	l.haveRegisters = true
+	return &l.registers, nil
+}
+
+// RegistersChanged has the general registers written before the LWP runs.
+func (l *LWP) RegistersChanged() { l.registersWrite = true }
+
+// XState returns the vector and floating-point state, as Registers does.
+func (l *LWP) XState() ([]byte, error) {
+	if l.haveXState {
+		return l.xstate, nil
+	}
+	if err := l.needStopped(); err != nil {
+		return nil, err
+	}
+	if cap(l.xstate) == 0 {
+		l.xstate = make([]byte, ptrace.HostXSaveLayout().Size)
+	}
+	n, err := l.table.kernel.XState(l.TID, l.xstate[:cap(l.xstate)])
+	if err != nil {
+		return nil, err
+	}
+	l.xstate = l.xstate[:n]
+	l.haveXState = true
+	return l.xstate, nil
+}
+
+// XStateChanged has the vector state written before the LWP runs.
+func (l *LWP) XStateChanged() { l.xstateWrite = true }
+
+// ShadowStackPointer returns the user shadow-stack pointer; the error is the
+// kernel's where there is none.
+func (l *LWP) ShadowStackPointer() (uint64, error) {
+	if l.haveShadowStack {
+		return l.shadowStack, nil
+	}
+	if err := l.needStopped(); err != nil {
+		return 0, err
+	}
+	pointer, err := l.table.kernel.ShadowStackPointer(l.TID)
+	if err == nil {
+		l.shadowStack, l.haveShadowStack = pointer, true
+	}
+	return pointer, err
+}
+
+// SetShadowStackPointer writes it at once.
+func (l *LWP) SetShadowStackPointer(pointer uint64) error {
+	if err := l.needStopped(); err != nil {
+		return err
+	}
+	l.haveShadowStack = false
+	return l.table.kernel.SetShadowStackPointer(l.TID, pointer)
+}
+
+// flush writes the register sets that were changed.
+func (l *LWP) flush() error {
+	if l.registersWrite {
+		if err := l.table.kernel.SetRegisters(l.TID, &l.registers); err != nil {
+			return err
+		}
+		l.registersWrite = false
+	}
+	if l.xstateWrite {
+		if err := l.table.kernel.SetXState(l.TID, l.xstate); err != nil {
+			return err
+		}
+		l.xstateWrite = false
+	}
+	return nil
+}
+
+// forget drops what was read of the stop that is over.
+func (l *LWP) forget() {
+	l.haveRegisters, l.haveXState, l.haveShadowStack = false, false, false
+	l.registersWrite, l.xstateWrite = false, false
+}
+
+// Siginfo reads what is known of the signal that stopped the LWP.
+func (l *LWP) Siginfo(info *ptrace.Siginfo) error {
+	if err := l.needStopped(); err != nil {
+		return err
+	}
+	return l.table.kernel.Siginfo(l.TID, info)
+}
+
+// SetSiginfo replaces it: what the program is told when the signal is
+// delivered.
+func (l *LWP) SetSiginfo(info *ptrace.Siginfo) error {
+	if err := l.needStopped(); err != nil {
+		return err
+	}
+	return l.table.kernel.SetSiginfo(l.TID, info)
+}
+
+// debugStatus is DR6, which says what the debug registers caught.
+const (
+	debugStatus  = 6
+	debugControl = 7
+)
+
+// applyHardware brings the debug registers to what the process wants.
+func (l *LWP) applyHardware() error {
+	hardware := &l.Process.hardware
+	if l.debugVersion == hardware.version {
+		return nil
+	}
+	kernel := l.table.kernel
+	// Off while the addresses change, so that no mixture is ever checked.
+	if err := kernel.SetDebugRegister(l.TID, debugControl, 0); err != nil {
+		return err
+	}
+	for i, slot := range hardware.slots {
+		if slot.users > 0 {
+			if err := kernel.SetDebugRegister(l.TID, i, slot.address); err != nil {
+				return err
+			}
+		}
+	}
+	if control := hardware.control(); control != 0 {
+		if err := kernel.SetDebugRegister(l.TID, debugControl, control); err != nil {
+			return err
+		}
+	}
+	l.debugVersion = hardware.version
+	return nil
+}

@@ -1,0 +1,125 @@
+package threads
+
+import (
+	"slices"
+
+	"rspd/ptrace"
+)
+
+// Process is one traced process.
+type Process struct {
+	// PID is its id, the thread id of its leader.
+	PID int
+	// Attached says that it ran before and was not launched here; a child has
+	// its parent's answer. Such a process is let go rather than killed when
+	// the client vanishes.
+	Attached bool
+
+	table    *Table
+	lwps     []*LWP
+	space    *AddressSpace
+	hardware HardwarePoints
+	// vforkParent is the process whose memory it runs in, held meanwhile.
+	vforkParent *Process
+	// unstopped says that the client had it run on out of a job-control stop
+	// that is still in force.
+	unstopped bool
+}
+
+// LWPs are its threads, oldest first. The slice is the table's own.
+func (p *Process) LWPs() []*LWP { return p.lwps }
+
+// LWP finds a thread of it; nil if there is none.
+func (p *Process) LWP(tid int) *LWP {
+	if lwp := p.table.lwps[tid]; lwp != nil && lwp.Process == p {
+		return lwp
+	}
+	return nil
+}
+
+// FirstLWP is the leader, or where that is ending the oldest thread that is
+// not; nil when all are ending.
+func (p *Process) FirstLWP() *LWP {
+	for _, lwp := range p.lwps {
+		if lwp.state != lwpEnding {
+			return lwp
+		}
+	}
+	return nil
+}
+
+// Memory is its address space, without the breakpoints in it.
+func (p *Process) Memory() *AddressSpace { return p.space }
+
+// Executable is the name of the file that it runs.
+func (p *Process) Executable() (string, error) {
+	// The leader's link is empty once it has ended; any thread has one.
+	tid := p.PID
+	if lwp := p.FirstLWP(); lwp != nil {
+		tid = lwp.TID
+	}
+	return p.table.kernel.Executable(tid)
+}
+
+// InsertHardware takes debug registers in every LWP for the bytes from address
+// on; the length is ignored for a breakpoint. The error is
+// ErrDebugRegistersFull, a refused length, or the kernel's for an address that
+// cannot be watched; then nothing is left changed.
+func (p *Process) InsertHardware(kind HardwareKind, address, length uint64) error {
+	var value []byte
+	if kind == HardwareRead {
+		value = make([]byte, min(length, 64))
+		if _, err := p.space.Read(address, value); err != nil {
+			return err
+		}
+	}
+	if err := p.hardware.insert(kind, address, length, value); err != nil {
+		return err
+	}
+	// One LWP tells whether the kernel takes it; the others follow when they
+	// are resumed.
+	for _, lwp := range p.lwps {
+		if lwp.state != lwpStopped {
+			continue
+		}
+		if err := lwp.applyHardware(); err != nil {
+			p.hardware.remove(kind, address, length)
+			return err
+		}
+		break
+	}
+	return nil
+}
+
+// RemoveHardware gives them back. What is not there is removed already.
+func (p *Process) RemoveHardware(kind HardwareKind, address, length uint64) {
+	p.hardware.remove(kind, address, length)
+}
+
+func (p *Process) addLWP(tid int) *LWP {
+	lwp := &LWP{TID: tid, Process: p, table: p.table}
+	p.lwps = append(p.lwps, lwp)
+	p.table.lwps[tid] = lwp
+	return lwp
+}
+
+func (p *Process) removeLWP(lwp *LWP) {
+	if i := slices.Index(p.lwps, lwp); i >= 0 {
+		p.lwps = slices.Delete(p.lwps, i, i+1)
+	}
+	if p.table.lwps[lwp.TID] == lwp {
+		delete(p.table.lwps, lwp.TID)
+	}
+	p.table.leave(lwp)
+}
+
+// openSpace opens the memory of a process through a thread that has one.
+func (t *Table) openSpace(tid int) (*AddressSpace, error) {
+	memory, err := t.kernel.OpenMemory(tid)
+	if err != nil {
+		return nil, err
+	}
+	return newAddressSpace(memory), nil
+}
+
+var _ Kernel = Live{(*ptrace.Tracer)(nil)}

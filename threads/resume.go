@@ -1,0 +1,177 @@
+package threads
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+
+	"rspd/ptrace"
+)
+
+// ActionKind is what an LWP is told to do.
+type ActionKind uint8
+
+// The actions of vCont.
+const (
+	// Stay: nothing was asked; it is left as it is.
+	Stay ActionKind = iota
+	// Continue: run.
+	Continue
+	// Step: execute one instruction.
+	Step
+	// StepRange: step until the pc is outside [Start, End) or something else
+	// happens.
+	StepRange
+)
+
+// Action is one resumption.
+type Action struct {
+	Kind ActionKind
+	// Signal is delivered at the resumption, 0 for none.
+	Signal unix.Signal
+	// Start and End are the addresses of StepRange.
+	Start, End uint64
+}
+
+func (a Action) steps() bool { return a.Kind == Step || a.Kind == StepRange }
+
+// Resume lets LWPs run. The function says for each stopped one what it is to
+// do. An LWP that has something to report that the client does not know yet
+// stays stopped, and the next Wait tells it.
+//
+// It fails only for faults of the kernel; an LWP that is gone is none.
+func (t *Table) Resume(decide func(lwp *LWP) Action) error {
+	t.stopping = false
+	t.likely = ptrace.AnyThread
+	t.news = true
+	for _, process := range t.processes {
+		for _, lwp := range process.lwps {
+			if lwp.state != lwpStopped && lwp.state != lwpHeld {
+				continue
+			}
+			action := decide(lwp)
+			lwp.asked = action
+			if action.Kind == Stay || lwp.state == lwpHeld {
+				continue
+			}
+			if err := t.resume(lwp, action.Signal); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *Table) resume(lwp *LWP, signal unix.Signal) error {
+	if !t.stillPending(lwp) {
+		return t.start(lwp, signal)
+	}
+	if lwp.pending.Kind == Signalled && lwp.inSignalStop && t.passes(lwp, lwp.pending.Signal) && signal == 0 {
+		signal = lwp.pending.Signal
+		lwp.pending = Stop{}
+		return t.start(lwp, signal)
+	}
+	if signal == 0 {
+		return nil
+	}
+	err := t.kernel.Signal(lwp.Process.PID, lwp.TID, signal)
+	if errors.Is(err, ptrace.ErrGone) {
+		return nil
+	}
+	return err
+}
+
+// passes tells whether a signal goes to the program without a report. While
+// the client steps it wants to know: the step would end in a handler.
+func (t *Table) passes(lwp *LWP, signal unix.Signal) bool {
+	return t.Pass.Has(signal) && lwp.asked.Kind != Step
+}
+
+// stillPending tells whether an LWP has something to report that still holds:
+// a breakpoint that was removed, or left by setting the pc, is as if it had
+// not been hit.
+func (t *Table) stillPending(lwp *LWP) bool {
+	stop := &lwp.pending
+	switch stop.Kind {
+	case NoStop:
+		return false
+	case Breakpoint:
+		if !lwp.Process.space.HasBreakpoint(stop.Address) {
+			*stop = Stop{}
+			return false
+		}
+	case HardwareBreakpoint:
+		if lwp.Process.hardware.find(HardwareExecute, stop.Address, 0) < 0 {
+			*stop = Stop{}
+			return false
+		}
+	default:
+		return true
+	}
+	registers, err := lwp.Registers()
+	if err != nil {
+		// Gone: what the wait stream says next replaces it.
+		return true
+	}
+	if registers.PC() != stop.Address {
+		*stop = Stop{}
+		return false
+	}
+	return true
+}
+
+// start lets one stopped LWP go on with what it was asked.
+func (t *Table) start(lwp *LWP, signal unix.Signal) error {
+	err := t.release(lwp, signal)
+	if errors.Is(err, ptrace.ErrGone) {
+		// Something killed it, which its last event will say.
+		err = nil
+	}
+	lwp.interrupting = false
+	lwp.inSignalStop = false
+	lwp.reported = Stop{}
+	if lwp.vforking {
+		t.enter(lwp, lwpHeld)
+		return err
+	}
+	t.enter(lwp, lwpRunning)
+	lwp.forget()
+	if lwp.asked.steps() || t.running == 1 {
+		t.likely = lwp.TID
+	}
+	return err
+}
+
+func (t *Table) release(lwp *LWP, signal unix.Signal) error {
+	if lwp.vforking {
+		// Nobody can read them while the kernel holds it.
+		if _, err := lwp.Registers(); err != nil {
+			return err
+		}
+		if _, err := lwp.XState(); err != nil {
+			return err
+		}
+	}
+	if err := lwp.flush(); err != nil {
+		return err
+	}
+	if err := lwp.applyHardware(); err != nil {
+		return err
+	}
+	if signal != 0 && !lwp.inSignalStop {
+		// The kernel takes a signal only where one stopped the thread; from
+		// elsewhere it has to be sent.
+		if err := t.kernel.Signal(lwp.Process.PID, lwp.TID, signal); err != nil {
+			return err
+		}
+		signal = 0
+	}
+	if lwp.groupStopped != 0 {
+		lwp.groupStopped = 0
+		lwp.Process.unstopped = true
+	}
+	if lwp.asked.steps() {
+		return t.kernel.Step(lwp.TID, signal)
+	}
+	return t.kernel.Continue(lwp.TID, signal)
+}

@@ -1,0 +1,135 @@
+package threads
+
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"rspd/ptrace"
+)
+
+// Events says which events of processes the client wants to be told; the
+// others are dealt with in silence, and the children let go.
+type Events struct {
+	Fork, VFork, Exec bool
+}
+
+// SignalSet holds signals in the kernel's numbering, 1 to 64.
+type SignalSet uint64
+
+// Add puts a signal in.
+func (s *SignalSet) Add(signal unix.Signal) {
+	if signal >= 1 && signal <= 64 {
+		*s |= 1 << (signal - 1)
+	}
+}
+
+// Has tells whether a signal is in.
+func (s SignalSet) Has(signal unix.Signal) bool {
+	return signal >= 1 && signal <= 64 && s&(1<<(signal-1)) != 0
+}
+
+// AllSignals holds every signal.
+const AllSignals = ^SignalSet(0)
+
+// Table is every process under debugging. It is not safe for concurrent use:
+// the tracer's goroutine owns it.
+type Table struct {
+	// Events are the ones to report.
+	Events Events
+	// Pass are the signals that go to the program without a report.
+	Pass SignalSet
+	// Program are the signals that a detached program is given when it was
+	// stopped by one and has not had it yet.
+	Program SignalSet
+
+	kernel    Kernel
+	processes []*Process
+	lwps      map[int]*LWP
+	// early keeps the first stop of a child that came before its creator's
+	// report of it.
+	early map[int]ptrace.Event
+	// ended are processes that are gone and not yet reported.
+	ended []Stop
+	// news says that something may have come up that is to be reported.
+	news bool
+	// siginfo is scratch room for the trap that is being looked at.
+	siginfo ptrace.Siginfo
+	// running and held count the LWPs in lwpRunning and lwpHeld.
+	running, held int
+	// stopping says that every LWP that stops is to stay stopped.
+	stopping bool
+	// interrupted says that the client asked for a stop.
+	interrupted bool
+	// turn is the id of the LWP that was reported last, so that each gets its
+	// turn when several have something to tell.
+	turn int
+	// likely is the thread that will probably report next.
+	likely int
+}
+
+// NewTable makes an empty table over a kernel.
+func NewTable(kernel Kernel) *Table {
+	return &Table{kernel: kernel, lwps: map[int]*LWP{}, early: map[int]ptrace.Event{},
+		Program: AllSignals, likely: ptrace.AnyThread}
+}
+
+// Processes are all of them, oldest first. The slice is the table's own.
+func (t *Table) Processes() []*Process { return t.processes }
+
+// Process finds one by its id; nil if there is none.
+func (t *Table) Process(pid int) *Process {
+	for _, process := range t.processes {
+		if process.PID == pid {
+			return process
+		}
+	}
+	return nil
+}
+
+// LWP finds a thread by its id; nil if there is none.
+func (t *Table) LWP(tid int) *LWP { return t.lwps[tid] }
+
+// enter and leave keep count of the LWPs that are not stopped.
+func (t *Table) enter(lwp *LWP, state lwpState) {
+	t.leave(lwp)
+	lwp.state = state
+	switch state {
+	case lwpRunning:
+		t.running++
+	case lwpHeld:
+		t.held++
+	}
+}
+
+func (t *Table) leave(lwp *LWP) {
+	switch lwp.state {
+	case lwpRunning:
+		t.running--
+	case lwpHeld:
+		t.held--
+	}
+	lwp.state = lwpStopped
+}
+
+func (t *Table) addProcess(pid int, space *AddressSpace) *Process {
+	process := &Process{PID: pid, table: t, space: space}
+	t.processes = append(t.processes, process)
+	return process
+}
+
+// removeProcess forgets a process and all that is left of its LWPs.
+func (t *Table) removeProcess(process *Process) {
+	for _, lwp := range slices.Clone(process.lwps) {
+		process.removeLWP(lwp)
+	}
+	if i := slices.Index(t.processes, process); i >= 0 {
+		t.processes = slices.Delete(t.processes, i, i+1)
+	}
+	for _, other := range t.processes {
+		if other.vforkParent == process {
+			other.vforkParent = nil
+		}
+	}
+	process.space.release()
+}

@@ -1,0 +1,142 @@
+package threads
+
+import (
+	"bytes"
+
+	"golang.org/x/sys/unix"
+
+	"rspd/ptrace"
+)
+
+// trap is what a SIGTRAP turns out to be.
+type trap uint8
+
+const (
+	trapSignal     trap = iota // the program's own, or sent by somebody
+	trapBreakpoint             // an int3 was executed
+	trapStep                   // the trap flag
+	trapHardware               // a debug register
+)
+
+// classifyTrap reads the cause from si_code, which the kernel sets so that no
+// sender can imitate it: codes from other processes are 0 or negative. A
+// system call that is stepped over reports TRAP_BRKPT, other steps TRAP_TRACE
+// (arch/x86/kernel/ptrace.c user_single_step_report, arch/x86/kernel/traps.c).
+func classifyTrap(code int32, stepping bool) trap {
+	switch code {
+	case ptrace.TrapKernel:
+		return trapBreakpoint
+	case ptrace.TrapHardware:
+		return trapHardware
+	case ptrace.TrapBreakpoint, ptrace.TrapTrace:
+		if stepping {
+			return trapStep
+		}
+	}
+	return trapSignal
+}
+
+// trapped finds out what a SIGTRAP of a stopped LWP is. When it is nothing to
+// report, as in the middle of a range step, the answer is NoStop.
+func (t *Table) trapped(lwp *LWP) (Stop, error) {
+	stop := Stop{Kind: Signalled, PID: lwp.Process.PID, LWP: lwp, Signal: unix.SIGTRAP}
+	if err := t.kernel.Siginfo(lwp.TID, &t.siginfo); err != nil {
+		return stop, err
+	}
+	cause := classifyTrap(t.siginfo.Code(), lwp.asked.steps())
+	switch cause {
+	case trapSignal:
+		return stop, nil
+	case trapBreakpoint:
+		return t.breakpointTrap(lwp, stop)
+	}
+	// From here on nothing is to be delivered: the signal is the debugger's.
+	lwp.inSignalStop = false
+	if lwp.Process.hardware.used() {
+		hit, err := t.hardwareTrap(lwp, &stop)
+		if hit || err != nil {
+			return stop, err
+		}
+	}
+	if cause == trapHardware && !lwp.asked.steps() {
+		// A read watchpoint that was written to, or one that is gone since.
+		return Stop{}, nil
+	}
+	if lwp.asked.Kind == StepRange {
+		registers, err := lwp.Registers()
+		if err != nil {
+			return stop, err
+		}
+		if pc := registers.PC(); pc >= lwp.asked.Start && pc < lwp.asked.End {
+			return Stop{}, nil
+		}
+	}
+	stop.Kind, stop.Signal = Stepped, 0
+	return stop, nil
+}
+
+// breakpointTrap puts the pc back on the int3 that was executed, the client's
+// or the program's own. A two-byte int $3 is the program's own affair.
+func (t *Table) breakpointTrap(lwp *LWP, stop Stop) (Stop, error) {
+	registers, err := lwp.Registers()
+	if err != nil {
+		return stop, err
+	}
+	address := registers.PC() - 1
+	if !lwp.Process.space.HasBreakpoint(address) {
+		var instruction [1]byte
+		if n, _ := lwp.Process.space.Read(address, instruction[:]); n == 0 || instruction[0] != breakpointInstruction {
+			return stop, nil
+		}
+	}
+	registers.SetPC(address)
+	lwp.RegistersChanged()
+	lwp.inSignalStop = false
+	stop.Kind, stop.Signal, stop.Address = Breakpoint, 0, address
+	return stop, nil
+}
+
+// hardwareTrap asks DR6 which debug register it was. A step over a watched
+// store sets both the step's bit and the register's.
+func (t *Table) hardwareTrap(lwp *LWP, stop *Stop) (bool, error) {
+	status, err := t.kernel.DebugRegister(lwp.TID, debugStatus)
+	if err != nil || status&0xf == 0 {
+		return false, err
+	}
+	if err := t.kernel.SetDebugRegister(lwp.TID, debugStatus, 0); err != nil {
+		return false, err
+	}
+	process := lwp.Process
+	for register := range process.hardware.slots {
+		if status&(1<<register) == 0 {
+			continue
+		}
+		for i := range process.hardware.points {
+			point := &process.hardware.points[i]
+			if !process.hardware.covers(point, register) || !t.accessMatches(process, point) {
+				continue
+			}
+			stop.Signal, stop.Access, stop.Address = 0, point.kind, point.address
+			stop.Kind = Watchpoint
+			if point.kind == HardwareExecute {
+				stop.Kind = HardwareBreakpoint
+			}
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// accessMatches tells reads from writes for a read watchpoint, which the
+// processor cannot: if the value changed, it was written.
+func (t *Table) accessMatches(process *Process, point *hardwarePoint) bool {
+	if point.kind != HardwareRead {
+		return true
+	}
+	now := make([]byte, len(point.value))
+	if _, err := process.space.Read(point.address, now); err != nil || bytes.Equal(now, point.value) {
+		return true
+	}
+	point.value = now
+	return false
+}
