@@ -11,7 +11,8 @@ import (
 // the arguments after it and return the exit status. A serial device of
 // such a name is written with its directory.
 var commands = map[string]func(args []string) int{
-	"doctor": runDoctor,
+	"console": runConsole,
+	"doctor":  runDoctor,
 }
 
 func runDoctor(args []string) int {

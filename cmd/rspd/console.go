@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,8 +14,11 @@ const consoleHelp = `Type a packet's payload, without $ and checksum, and see th
   qSupported:multiprocess+    m 7ffe1000,10 is written m7ffe1000,10
 \xNN stands for a byte, \\ for a backslash.  TAB completes packet names.
   monitor TEXT   run a command of the server (qRcmd)
-  ^C             stop the program: type it, or press the keys
+  ^C             typed: send an interrupt; wait then shows what comes of it
+  wait           wait for a packet or notification
   help, quit     also Ctrl-D
+While a reply is awaited, Ctrl-C interrupts the program, and a second one
+leaves the console.
 `
 
 // packetPeer is the server at the other end of a console.
@@ -24,13 +26,18 @@ type packetPeer interface {
 	// Send transmits one packet with this payload.
 	Send(payload []byte) error
 
-	// Receive waits for the next packet and returns its payload, which is
-	// the caller's to keep. It fails with io.EOF when the server has gone.
-	Receive() ([]byte, error)
+	// Receive waits for the next packet or notification, whose payload is
+	// good until the next call. While it waits, Ctrl-C stops the program,
+	// and a second one gives up with errImpatient. It fails with io.EOF when
+	// the server has gone.
+	Receive() (payload []byte, notification bool, err error)
 
 	// Interrupt sends the byte that stops a running program.
 	Interrupt() error
 }
+
+// errImpatient is a second Ctrl-C without a reply to the first.
+var errImpatient = errors.New("no reply")
 
 // consoleInput is what a typed line asks for.
 type consoleInput struct {
@@ -45,6 +52,7 @@ const (
 	packetInput
 	monitorInput
 	interruptInput
+	waitInput
 	helpInput
 	quitInput
 )
@@ -57,6 +65,8 @@ func parseInput(line string) (consoleInput, error) {
 		return consoleInput{}, nil
 	case "^C", "\x03":
 		return consoleInput{kind: interruptInput}, nil
+	case "wait":
+		return consoleInput{kind: waitInput}, nil
 	case "help":
 		return consoleInput{kind: helpInput}, nil
 	case "quit":
@@ -102,7 +112,7 @@ func unescape(text string) ([]byte, error) {
 // complete returns the lines that a beginning may become.
 func complete(beginning string, names []string) []string {
 	var lines []string
-	for _, name := range append([]string{"monitor ", "help", "quit"}, names...) {
+	for _, name := range append([]string{"monitor ", "wait", "help", "quit"}, names...) {
 		if len(name) > 1 && strings.HasPrefix(name, beginning) {
 			lines = append(lines, name)
 		}
@@ -115,32 +125,6 @@ func complete(beginning string, names []string) []string {
 type conversation struct {
 	peer packetPeer
 	out  io.Writer
-
-	// interrupts are Ctrl-C's while a reply is awaited.
-	interrupts <-chan os.Signal
-
-	// packets arrive from the server; failure is why there are no more.
-	packets <-chan []byte
-	failure error
-}
-
-// newConversation starts receiving. The receiver ends when the connection
-// under the peer is closed.
-func newConversation(peer packetPeer, out io.Writer, interrupts <-chan os.Signal) *conversation {
-	packets := make(chan []byte, 64)
-	c := &conversation{peer: peer, out: out, interrupts: interrupts, packets: packets}
-	go func() {
-		defer close(packets) // after failure is set
-		for {
-			payload, err := peer.Receive()
-			if err != nil {
-				c.failure = err
-				return
-			}
-			packets <- payload
-		}
-	}()
-	return c
 }
 
 // errQuit ends a console because the person at it says so.
@@ -150,14 +134,18 @@ var errQuit = errors.New("quit")
 // line, or errInterrupted for a Ctrl-C.
 func (c *conversation) run(prompt func() (string, error)) error {
 	for {
-		err := c.showArrived()
-		if err == nil {
-			err = c.turn(prompt)
-		}
-		if err == errQuit {
+		err := c.turn(prompt)
+		switch {
+		case err == nil:
+		case err == errQuit:
 			return nil
-		}
-		if err != nil {
+		case errors.Is(err, errImpatient):
+			fmt.Fprintln(c.out, "The server did not reply. A reply that comes late would be taken for another's, so this ends here.")
+			return nil
+		case errors.Is(err, io.EOF):
+			fmt.Fprintln(c.out, "The server has closed the connection.")
+			return nil
+		default:
 			return err
 		}
 	}
@@ -168,7 +156,7 @@ func (c *conversation) turn(prompt func() (string, error)) error {
 	line, err := prompt()
 	switch {
 	case errors.Is(err, errInterrupted):
-		line = "^C"
+		return nil // nothing waits for a reply, so nothing is to be stopped
 	case errors.Is(err, io.EOF):
 		return errQuit
 	case err != nil:
@@ -196,71 +184,41 @@ func (c *conversation) do(line string) error {
 	case quitInput:
 		return errQuit
 	case interruptInput:
-		if err := c.peer.Interrupt(); err != nil {
-			return err
-		}
+		// A server whose program is stopped doesn't answer to this.
+		return c.peer.Interrupt()
+	case waitInput:
 	default:
 		if err := c.peer.Send(input.payload); err != nil {
 			return err
 		}
 	}
-	return c.await(input.kind == monitorInput)
+	return c.await(input.kind)
 }
 
-// await shows packets up to the reply. What the program or a monitor command
-// prints comes before it. A first Ctrl-C stops the program, which then
-// replies; a second gives the prompt back without a reply.
-func (c *conversation) await(monitor bool) error {
-	interrupted := false
+// await shows what comes up to the reply. Notifications, and what the program
+// or a monitor command prints, may come before it.
+func (c *conversation) await(asked inputKind) error {
 	for {
-		select {
-		case payload, ok := <-c.packets:
-			if !ok {
-				return c.ended()
-			}
-			if text, ok := consoleOutput(payload); ok {
-				fmt.Fprintf(c.out, "%s", text)
-				continue
-			}
-			if monitor && string(payload) == "OK" {
-				return nil
-			}
-			c.show(payload)
-			return nil
-		case <-c.interrupts:
-			if interrupted {
-				fmt.Fprintln(c.out, "No reply yet. It will show when it comes.")
-				return nil
-			}
-			interrupted = true
-			if err := c.peer.Interrupt(); err != nil {
-				return err
-			}
+		payload, notification, err := c.peer.Receive()
+		if err != nil {
+			return err
 		}
-	}
-}
-
-// showArrived shows what came without being asked for.
-func (c *conversation) showArrived() error {
-	for {
-		select {
-		case payload, ok := <-c.packets:
-			if !ok {
-				return c.ended()
+		text, output := consoleOutput(payload)
+		switch {
+		case notification:
+			fmt.Fprintf(c.out, "<- %%%s\n", printable(payload))
+			if asked == waitInput {
+				return nil
 			}
-			c.show(payload)
+		case output:
+			fmt.Fprintf(c.out, "%s", text)
+		case asked == monitorInput && string(payload) == "OK":
+			return nil
 		default:
+			c.show(payload)
 			return nil
 		}
 	}
-}
-
-func (c *conversation) ended() error {
-	if errors.Is(c.failure, io.EOF) {
-		fmt.Fprintln(c.out, "The server has closed the connection.")
-		return errQuit
-	}
-	return c.failure
 }
 
 func (c *conversation) show(payload []byte) {

@@ -28,8 +28,9 @@ func TestParseInput(t *testing.T) {
 		{"monitor  help ", `2 "qRcmd,68656c70"`, ""},
 		{"^C", `3 ""`, ""},
 		{"\x03", `3 ""`, ""},
-		{"help", `4 ""`, ""},
-		{"quit", `5 ""`, ""},
+		{"help", `5 ""`, ""},
+		{"wait", `4 ""`, ""},
+		{"quit", `6 ""`, ""},
 		{`a\n`, "", `"\\n" is neither \xNN nor \\`},
 		{`a\x4`, "", `"\\x4" is neither \xNN nor \\`},
 		{`a\xzz0`, "", `"\\xzz" is neither \xNN nor \\`},
@@ -68,44 +69,33 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-// scriptedPeer answers what it is sent from a table.
+// scriptedPeer answers what it is sent from a table. A reply that begins
+// with "%" is a notification.
 type scriptedPeer struct {
-	replies     map[string][]string
-	sent        []string
-	packets     chan []byte
-	onInterrupt func(p *scriptedPeer)
-}
-
-func newScriptedPeer(replies map[string][]string) *scriptedPeer {
-	return &scriptedPeer{replies: replies, packets: make(chan []byte, 100)}
+	replies map[string][]string
+	sent    []string
+	coming  []string
 }
 
 func (p *scriptedPeer) Send(payload []byte) error {
 	p.sent = append(p.sent, string(payload))
-	for _, reply := range p.replies[string(payload)] {
-		if reply == "hang up" {
-			close(p.packets)
-			break
-		}
-		p.packets <- []byte(reply)
-	}
+	p.coming = append(p.coming, p.replies[string(payload)]...)
 	return nil
 }
 
-func (p *scriptedPeer) Receive() ([]byte, error) {
-	payload, ok := <-p.packets
-	if !ok {
-		return nil, io.EOF
-	}
-	return payload, nil
-}
+func (p *scriptedPeer) Interrupt() error { return p.Send([]byte("\x03")) }
 
-func (p *scriptedPeer) Interrupt() error {
-	p.sent = append(p.sent, "\x03")
-	if p.onInterrupt != nil {
-		p.onInterrupt(p)
+func (p *scriptedPeer) Receive() (payload []byte, notification bool, err error) {
+	if len(p.coming) == 0 {
+		return nil, false, io.EOF
 	}
-	return nil
+	next := p.coming[0]
+	p.coming = p.coming[1:]
+	if next == "impatient" {
+		return nil, false, errImpatient
+	}
+	text, notification := strings.CutPrefix(next, "%")
+	return []byte(text), notification, nil
 }
 
 func lines(all ...string) func() (string, error) {
@@ -123,21 +113,20 @@ func lines(all ...string) func() (string, error) {
 }
 
 func TestConversation(t *testing.T) {
-	peer := newScriptedPeer(map[string][]string{
+	peer := &scriptedPeer{replies: map[string][]string{
 		"qSupported":   {"PacketSize=20000;multiprocess+"},
 		"vNone":        {""},
 		"m0,4":         {"\x00}\\"},
 		"qRcmd,68":     {"O" + "6869", "O" + "0a", "OK"},
 		"qRcmd,626164": {"E01"},
-		"vCont;c":      {"O" + "6f75740a", "T05thread:p1.1;"},
-		"OK":           {"OK"},
-		"D":            {"OK", "hang up"},
-	})
-	peer.onInterrupt = func(p *scriptedPeer) { p.packets <- []byte("T02") }
+		"vCont;c":      {"O" + "6f75740a", "%Stop:T05", "T05thread:p1.1;"},
+		"QNonStop:1":   {"OK", "%Stop:W00"},
+		"\x03":         {"T02"},
+	}}
 	var out output
-	c := newConversation(peer, &out, nil)
-	err := c.run(lines("qSupported", "", "vNone", "m0,4", "monitor h", "monitor bad", "vCont;c", "OK",
-		"press ^C", "^C", `a\q`, "D", "never"))
+	c := conversation{peer, &out}
+	err := c.run(lines("qSupported", "", "vNone", "m0,4", "monitor h", "monitor bad", "vCont;c", "QNonStop:1", "wait",
+		"press ^C", "^C", "wait", `a\q`, "D", "never"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,55 +136,112 @@ func TestConversation(t *testing.T) {
 hi
 <- E01
 out
+<- %Stop:T05
 <- T05thread:p1.1;
 <- OK
-<- T02
+<- %Stop:W00
 <- T02
 "\\q" is neither \xNN nor \\
-<- OK
 The server has closed the connection.
 `
 	if got := out.take(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
-	wantSent := []string{"qSupported", "vNone", "m0,4", "qRcmd,68", "qRcmd,626164", "vCont;c", "OK", "\x03", "\x03", "D"}
-	if strings.Join(peer.sent[:len(wantSent)], "|") != strings.Join(wantSent, "|") {
-		t.Errorf("sent %q, want %q", peer.sent, wantSent)
+	wantSent := "qSupported|vNone|m0,4|qRcmd,68|qRcmd,626164|vCont;c|QNonStop:1|\x03|D"
+	if got := strings.Join(peer.sent, "|"); got != wantSent {
+		t.Errorf("sent %q, want %q", got, wantSent)
 	}
 }
 
-func TestInterruptWhileWaiting(t *testing.T) {
-	peer := newScriptedPeer(nil)
-	interrupts := make(chan os.Signal, 1)
-	interrupts <- unix.SIGINT
-	peer.onInterrupt = func(p *scriptedPeer) { p.packets <- []byte("T02") }
+func TestImpatienceEndsTheConversation(t *testing.T) {
 	var out output
-	if err := newConversation(peer, &out, interrupts).run(lines("vCont;c")); err != nil {
+	c := conversation{&scriptedPeer{replies: map[string][]string{"vCont;c": {"impatient"}}}, &out}
+	if err := c.run(lines("vCont;c", "never")); err != nil {
 		t.Fatal(err)
 	}
-	if got := out.take(); got != "<- T02\n" || strings.Join(peer.sent, "|") != "vCont;c|\x03" {
-		t.Errorf("said %q, sent %q", got, peer.sent)
-	}
-}
-
-// A server that doesn't stop must not hold the person at the console.
-func TestSecondInterruptGivesThePromptBack(t *testing.T) {
-	peer := newScriptedPeer(nil)
-	interrupts := make(chan os.Signal, 2)
-	interrupts <- unix.SIGINT
-	interrupts <- unix.SIGINT
-	var out output
-	if err := newConversation(peer, &out, interrupts).run(lines("vCont;c")); err != nil {
-		t.Fatal(err)
-	}
-	if got := out.take(); got != "No reply yet. It will show when it comes.\n" {
+	if got := out.take(); !strings.HasPrefix(got, "The server did not reply.") {
 		t.Errorf("said %q", got)
+	}
+}
+
+// wire is a server's end of a console's connection, read and written as
+// bytes.
+type wire struct {
+	t *testing.T
+	net.Conn
+}
+
+func (w wire) expect(want string) {
+	w.t.Helper()
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(w, got); err != nil || string(got) != want {
+		w.t.Errorf("the server received %q, %v; want %q", got, err, want)
+	}
+}
+
+func (w wire) send(text string) {
+	w.t.Helper()
+	if _, err := io.WriteString(w, text); err != nil {
+		w.t.Error(err)
+	}
+}
+
+// The whole console over real bytes: acknowledgments, their end, run-length
+// encoding, and both Ctrl-C's while nothing comes.
+func TestConsoleOnTheWire(t *testing.T) {
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	interrupts := make(chan os.Signal)
+	var out output
+	done := make(chan error, 1)
+	go func() {
+		c := conversation{newWirePeer(near, interrupts), &out}
+		done <- c.run(lines("qA", "QStartNoAckMode", "m0,8", "vCont;c", "vCont;c"))
+	}()
+	server := wire{t, far}
+	server.expect("$qA#b2")
+	server.send("+$1#31")
+	server.expect("+$QStartNoAckMode#b0")
+	server.send("+$OK#9a")
+	server.expect("+$m0,8#01")
+	server.send("$0*,#86")
+	server.expect("$vCont;c#a8")
+	interrupts <- unix.SIGINT
+	server.expect("\x03")
+	server.send("$T02#b6")
+	server.expect("$vCont;c#a8")
+	interrupts <- unix.SIGINT
+	server.expect("\x03")
+	interrupts <- unix.SIGINT
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	want := "<- 1\n<- OK\n<- 0000000000000000\n<- T02\nThe server did not reply."
+	if got := out.take(); !strings.HasPrefix(got, want) {
+		t.Errorf("said %q, want %q", got, want)
+	}
+}
+
+func TestHistoryFile(t *testing.T) {
+	for _, c := range []struct{ state, home, want string }{
+		{"/s", "/h", "/s/rspd/history"},
+		{"relative", "/h", "/h/.local/state/rspd/history"},
+		{"", "/h", "/h/.local/state/rspd/history"},
+		{"", "", ""},
+	} {
+		got := historyFile(func(name string) string {
+			return map[string]string{"XDG_STATE_HOME": c.state, "HOME": c.home}[name]
+		})
+		if got != c.want {
+			t.Errorf("%+v: %q", c, got)
+		}
 	}
 }
 
 func TestConversationFails(t *testing.T) {
 	boom := errors.New("boom")
-	c := newConversation(newScriptedPeer(nil), io.Discard, nil)
+	c := conversation{&scriptedPeer{}, io.Discard}
 	if err := c.run(func() (string, error) { return "", boom }); err != boom {
 		t.Errorf("run: %v, want the prompt's error", err)
 	}
@@ -249,7 +295,7 @@ func TestDial(t *testing.T) {
 	}
 	comm := closed.Addr().String()
 	closed.Close()
-	if _, err := dial(comm); !errors.Is(err, unix.ECONNREFUSED) {
+	if _, err := dial(comm); err == nil || err.Error() != comm+": Can't connect: Connection refused." {
 		t.Errorf("dialling a closed port: %v", err)
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"net"
 )
@@ -28,7 +27,7 @@ func dial(comm string) (io.ReadWriteCloser, error) {
 	}
 	conn, err := net.Dial(network, address)
 	if err != nil {
-		return nil, fmt.Errorf("%s: can't connect: %w", comm, err)
+		return nil, complaintf("%s: Can't connect: %s.", comm, errnoText(err))
 	}
 	return conn, nil
 }
