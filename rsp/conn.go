@@ -247,21 +247,16 @@ func (c *Conn) frame() (Input, frameResult, error) {
 
 	if !c.noAck && !sumMatches(digits, Checksum(payload)) {
 		// A frame whose end was lost runs into the next one.
-		if next := bytes.LastIndexByte(payload, packetStart); next >= 0 {
+		if next := bytes.LastIndexByte(payload, packetStart); next >= 0 && size <= c.maxPacket {
 			c.start += 1 + next
 			return Input{}, frameBad, nil
 		}
 		c.start = end
-		if kind == Notification {
-			return Input{}, frameBad, nil
-		}
-		return Input{}, frameBad, c.write(nakBytes)
+		return Input{}, frameBad, c.acknowledge(kind, nakBytes)
 	}
 	c.start = end
-	if !c.noAck && kind == Packet {
-		if err := c.write(ackBytes); err != nil {
-			return Input{}, frameBad, err
-		}
+	if err := c.acknowledge(kind, ackBytes); err != nil {
+		return Input{}, frameBad, err
 	}
 	if size > c.maxPacket {
 		return Input{}, frameBad, c.tooLong()
@@ -288,18 +283,22 @@ func (c *Conn) skip() (bool, error) {
 	digits := body[size+1 : size+1+checksumLength]
 	c.start += size + 1 + checksumLength
 	c.skipping = false
-	if c.skipKind == Notification {
-		return true, c.tooLong()
+	if !c.noAck && !sumMatches(digits, sum) {
+		return true, c.acknowledge(c.skipKind, nakBytes)
 	}
-	if !c.noAck {
-		if !sumMatches(digits, sum) {
-			return true, c.write(nakBytes)
-		}
-		if err := c.write(ackBytes); err != nil {
-			return true, err
-		}
+	if err := c.acknowledge(c.skipKind, ackBytes); err != nil {
+		return true, err
 	}
 	return true, c.tooLong()
+}
+
+// acknowledge answers a frame of that kind with '+' or '-', unless it is
+// one that nobody acknowledges.
+func (c *Conn) acknowledge(kind Kind, answer []byte) error {
+	if c.noAck || kind == Notification {
+		return nil
+	}
+	return c.write(answer)
 }
 
 func (c *Conn) tooLong() error {
