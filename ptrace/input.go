@@ -142,13 +142,18 @@ func (w *inputWatcher) run() {
 				return
 			}
 		}
-		w.input.Store(true)
-		for pause := 20 * time.Microsecond; w.waiting.Load() && w.input.Load(); pause *= 2 {
-			if unix.Tgkill(unix.Getpid(), w.thread, wakeSignal) != nil {
-				return
-			}
-			time.Sleep(min(pause, time.Millisecond))
+		w.wake()
+	}
+}
+
+// wake makes the tracer notice that it is wanted, now or at its next wait.
+func (w *inputWatcher) wake() {
+	w.input.Store(true)
+	for pause := 20 * time.Microsecond; w.waiting.Load() && w.input.Load(); pause *= 2 {
+		if unix.Tgkill(unix.Getpid(), w.thread, wakeSignal) != nil {
+			return
 		}
+		time.Sleep(min(pause, time.Millisecond))
 	}
 }
 

@@ -46,6 +46,15 @@ func (t *Tracer) WatchInput(descriptor int) error {
 	return t.watcher.watch(descriptor)
 }
 
+// Wake breaks a blocking call of the tracer's thread: Wait returns ErrInput, and
+// a read(2) fails with EINTR. Alone of the methods it may be called from any
+// goroutine.
+func (t *Tracer) Wake() {
+	// A thread that has ended needs no waking.
+	_ = unix.Tgkill(unix.Getpid(), t.thread, wakeSignal)
+	t.watcher.wake()
+}
+
 // Close ends the watching thread. The tracees are not touched.
 func (t *Tracer) Close() { t.watcher.close() }
 

@@ -133,3 +133,21 @@ func (t *Table) removeProcess(process *Process) {
 	}
 	process.space.release()
 }
+
+// Last is the LWP that was reported last; nil when it is gone or there was
+// none.
+func (t *Table) Last() *LWP { return t.lwps[t.turn] }
+
+// UnreportedChildren are the children of a process that the client was not
+// told of yet.
+func (t *Table) UnreportedChildren(process *Process) []*Process {
+	var children []*Process
+	for _, lwp := range process.lwps {
+		if kind := lwp.pending.Kind; kind == Forked || kind == VForked {
+			if child := t.Process(lwp.pending.Child); child != nil {
+				children = append(children, child)
+			}
+		}
+	}
+	return children
+}

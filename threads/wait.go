@@ -21,7 +21,7 @@ func (t *Table) Wait() (Stop, error) {
 			}
 			t.news = false
 		}
-		if t.running+t.held == 0 {
+		if t.running+t.held == 0 && !t.endsToCome() {
 			return Stop{Kind: NoResumed}, nil
 		}
 		event, err := t.kernel.Wait(t.likely)
@@ -32,6 +32,29 @@ func (t *Table) Wait() (Stop, error) {
 			return Stop{}, err
 		}
 	}
+}
+
+// endsToCome tells whether a thread that is ending will be reported without
+// anybody else having to run. The leader is not as long as another thread lives.
+func (t *Table) endsToCome() bool {
+	for _, process := range t.processes {
+		others := false
+		leaderEnding := false
+		for _, lwp := range process.lwps {
+			switch {
+			case lwp.TID == process.PID:
+				leaderEnding = lwp.state == lwpEnding
+			case lwp.state == lwpEnding:
+				return true
+			default:
+				others = true
+			}
+		}
+		if leaderEnding && !others {
+			return true
+		}
+	}
+	return false
 }
 
 // settle stops everything else and makes a stop the reported one.

@@ -79,6 +79,9 @@ func (l *logs) remote() *component {
 // Enabled reports whether Debug prints, for callers whose arguments cost.
 func (c *component) Enabled() bool { return c.enabled }
 
+// SetEnabled switches Debug and Packet on or off, as a client may ask for.
+func (c *component) SetEnabled(on bool) { c.enabled = on }
+
 // Debug reports a step of the work.
 func (c *component) Debug(message string, args ...any) {
 	if c.enabled {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,12 +38,13 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	signals := listenForEnd()
+	defer signals.dieOfSignal()
 	defer listener.Close()
-	closeOnSignal(listener)
 	if listener.Stdio() && len(options.program) > 0 {
 		fmt.Fprintln(os.Stderr, "stdin/stdout redirected")
 	}
-	if err := serve(options, logs, listener); err != nil {
+	if err := serve(options, logs, listener, signals); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -56,10 +58,19 @@ func first(args []string) string {
 	return args[0]
 }
 
-// closeOnSignal removes what the listener made when a signal ends the
-// program, which then dies of it as it would have. A signal that was ignored
-// at the start, as by nohup(1), stays ignored.
-func closeOnSignal(l *Listener) {
+// ender ends the program in good order when a signal says so: what it started
+// is killed, what it attached to is let go without a trace, and then it dies of
+// the signal as it would have. A second signal does not wait for that.
+type ender struct {
+	lock   sync.Mutex
+	closer []func()
+	caught os.Signal
+}
+
+// listenForEnd begins to take signals. One that was ignored at the start, as
+// by nohup(1), stays ignored.
+func listenForEnd() *ender {
+	e := &ender{}
 	signals := make(chan os.Signal, 1)
 	for _, s := range []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP} {
 		if !signal.Ignored(s) {
@@ -68,8 +79,32 @@ func closeOnSignal(l *Listener) {
 	}
 	go func() {
 		s := <-signals
-		l.Close()
 		signal.Reset(s)
-		unix.Kill(unix.Getpid(), s.(unix.Signal))
+		e.lock.Lock()
+		defer e.lock.Unlock()
+		e.caught = s
+		for _, closer := range e.closer {
+			closer()
+		}
 	}()
+	return e
+}
+
+// add has a function called when a signal comes, or at once if one has.
+func (e *ender) add(closer func()) {
+	e.lock.Lock()
+	defer e.lock.Unlock()
+	if e.caught != nil {
+		closer()
+	}
+	e.closer = append(e.closer, closer)
+}
+
+// dieOfSignal ends the program by the signal that came, if one did.
+func (e *ender) dieOfSignal() {
+	e.lock.Lock()
+	defer e.lock.Unlock()
+	if e.caught != nil {
+		unix.Kill(unix.Getpid(), e.caught.(unix.Signal))
+	}
 }

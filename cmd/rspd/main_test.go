@@ -84,9 +84,16 @@ func TestSignalRemovesSocketFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		closeOnSignal(l)
+		signals := listenForEnd()
+		closed := make(chan struct{})
+		signals.add(func() {
+			l.Close()
+			close(closed)
+		})
 		l.Announce()
-		select {} // until the signal
+		<-closed
+		signals.dieOfSignal()
+		select {}
 	}
 	path := filepath.Join(t.TempDir(), "socket")
 	cmd := exec.Command("/proc/self/exe", "-test.run=^TestSignalRemovesSocketFile$")

@@ -1,13 +1,100 @@
 package main
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+
+	"rspd/gdbserver"
+	"rspd/rsp"
+)
 
 // serve debugs what the options name for the listener's clients, one after
 // the other, until there is nothing left to do.
-//
-// SEAM: the session is package gdbserver's. What goes here: start or attach
-// to the program, listener.Announce(), then Accept and serve until --once,
-// the program's end, or the client's word ends it.
-func serve(o options, l *logs, listener *Listener) error {
-	return errors.New("rspd: this build has no debugging session yet")
+func serve(o options, l *logs, listener *Listener, end *ender) (err error) {
+	// This thread is the tracer from here on.
+	runtime.LockOSThread()
+	server, err := gdbserver.New(serverOptions(o, l, listener))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	end.add(func() {
+		listener.Close()
+		server.Quit()
+	})
+	switch {
+	case len(o.program) > 0:
+		err = server.Launch(o.program)
+	case o.attachPID != 0:
+		err = server.Attach(o.attachPID)
+	}
+	if err != nil {
+		return err
+	}
+	for {
+		listener.Announce()
+		connection, err := listener.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		end.add(func() {
+			connection.Close()
+			server.Quit()
+		})
+		ending, err := server.Serve(connection)
+		connection.Close()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		if ending == gdbserver.Finished || o.once {
+			return nil
+		}
+		fmt.Fprintln(os.Stderr, "Remote side has terminated connection.  GDBserver will reopen the connection.")
+	}
+}
+
+// serverOptions turns the command line into what package gdbserver takes.
+func serverOptions(o options, l *logs, listener *Listener) gdbserver.Options {
+	options := gdbserver.Options{
+		Messages:            os.Stderr,
+		Threads:             l.threads(),
+		Remote:              l.remote(),
+		Version:             "rspd " + versionNumber(),
+		ShortStopReplies:    o.disabled.stopReplyT,
+		NoThreadInStopReply: o.disabled.stopThread,
+		Extended:            o.multi,
+		Startup: gdbserver.Startup{
+			Wrapper:              o.wrapper,
+			WithShell:            o.startupWithShell,
+			DisableRandomization: o.disableRandomization,
+			Environment:          os.Environ(),
+			Input:                os.Stdin,
+			Output:               os.Stdout,
+			Errors:               os.Stderr,
+		},
+	}
+	if o.disabled.vCont {
+		options.Disabled = append(options.Disabled, rsp.PacketVCont, rsp.PacketVContQuery)
+	}
+	if o.disabled.qC {
+		options.Disabled = append(options.Disabled, rsp.PacketCurrentThread)
+	}
+	if o.disabled.qfThreadInfo {
+		options.Disabled = append(options.Disabled, rsp.PacketFirstThreadInfo, rsp.PacketNextThreadInfo)
+	}
+	if listener.Stdio() {
+		// The client speaks on them; the program gets the rest.
+		if null, err := os.Open(os.DevNull); err == nil {
+			options.Startup.Input = null
+		}
+		options.Startup.Output = os.Stderr
+	}
+	return options
 }

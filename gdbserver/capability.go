@@ -1,0 +1,154 @@
+package gdbserver
+
+import "rspd/rsp"
+
+// handler gives a request its meaning. It returns the reply, or an error that
+// becomes one.
+type handler func(s *session, request rsp.Request) (rsp.Reply, error)
+
+// on makes a handler of a function that takes one type of request.
+func on[R rsp.Request](handle func(s *session, request R) (rsp.Reply, error)) handler {
+	return func(s *session, request rsp.Request) (rsp.Reply, error) { return handle(s, request.(R)) }
+}
+
+// capability is something that the server can do: the words of qSupported that
+// announce it and the packets that it consists of.
+type capability struct {
+	// features stand in the qSupported answer, without "+".
+	features []string
+	// packets are handled by the handler beside them.
+	packets map[rsp.PacketName]handler
+}
+
+// capabilities are everything that the server can do. A packet that is in none
+// of them is answered as one that is not known. It is filled by init because
+// the answer to qSupported goes through it.
+var capabilities []capability
+
+func allCapabilities() []capability {
+	return []capability{
+		{packets: map[rsp.PacketName]handler{
+			rsp.PacketSupported:      on((*session).supported),
+			rsp.PacketMustReplyEmpty: func(*session, rsp.Request) (rsp.Reply, error) { return rsp.Empty{}, nil },
+			rsp.PacketExtendedMode:   on((*session).extendedMode),
+		}},
+		{features: []string{"QStartNoAckMode"}, packets: map[rsp.PacketName]handler{
+			rsp.PacketStartNoAckMode: on((*session).startNoAckMode),
+		}},
+		{features: []string{"error-message"}},
+
+		// Threads and their selection.
+		{features: []string{"multiprocess"}, packets: map[rsp.PacketName]handler{
+			rsp.PacketSetThread:       on((*session).setThread),
+			rsp.PacketThreadAlive:     on((*session).threadAlive),
+			rsp.PacketCurrentThread:   on((*session).currentThread),
+			rsp.PacketFirstThreadInfo: on((*session).threadInfo),
+			rsp.PacketNextThreadInfo:  on((*session).threadInfo),
+			rsp.PacketThreadExtraInfo: on((*session).threadExtraInfo),
+			rsp.PacketAttached:        on((*session).attached),
+		}},
+
+		// Registers and memory.
+		{packets: map[rsp.PacketName]handler{
+			rsp.PacketReadRegisters:     on((*session).readRegisters),
+			rsp.PacketWriteRegisters:    on((*session).writeRegisters),
+			rsp.PacketReadRegister:      on((*session).readRegister),
+			rsp.PacketWriteRegister:     on((*session).writeRegister),
+			rsp.PacketReadMemory:        on((*session).readMemory),
+			rsp.PacketWriteMemory:       on((*session).writeMemory),
+			rsp.PacketWriteMemoryBinary: on((*session).writeMemory),
+		}},
+		{features: []string{"binary-upload"}, packets: map[rsp.PacketName]handler{
+			rsp.PacketReadMemoryBinary: on((*session).readMemory),
+		}},
+
+		// Running.
+		{features: []string{"vContSupported", "swbreak", "hwbreak", "fork-events", "vfork-events", "exec-events", "no-resumed"},
+			packets: map[rsp.PacketName]handler{
+				rsp.PacketStopReason:     on((*session).stopReason),
+				rsp.PacketVCont:          on((*session).vCont),
+				rsp.PacketVContQuery:     on((*session).vContQuery),
+				rsp.PacketContinue:       on((*session).resumeOld),
+				rsp.PacketContinueSignal: on((*session).resumeOld),
+				rsp.PacketStep:           on((*session).resumeOld),
+				rsp.PacketStepSignal:     on((*session).resumeOld),
+				rsp.PacketCtrlC:          on((*session).ctrlC),
+			}},
+		{packets: map[rsp.PacketName]handler{
+			rsp.PacketInsertBreakpoint: on((*session).breakpoint),
+			rsp.PacketRemoveBreakpoint: on((*session).breakpoint),
+		}},
+		{features: []string{"QPassSignals"}, packets: map[rsp.PacketName]handler{
+			rsp.PacketPassSignals: on((*session).passSignals),
+		}},
+		{features: []string{"QProgramSignals"}, packets: map[rsp.PacketName]handler{
+			rsp.PacketProgramSignals: on((*session).programSignals),
+		}},
+
+		// Processes: beginning and end.
+		{packets: map[rsp.PacketName]handler{
+			rsp.PacketKill:        on((*session).kill),
+			rsp.PacketKillProcess: on((*session).killProcess),
+			rsp.PacketDetach:      on((*session).detach),
+			rsp.PacketRestart:     on((*session).restart),
+			rsp.PacketRun:         on((*session).run),
+			rsp.PacketAttach:      on((*session).attach),
+		}},
+		{features: []string{"QDisableRandomization"}, packets: map[rsp.PacketName]handler{
+			rsp.PacketDisableRandomization: on((*session).disableRandomization),
+		}},
+		{features: []string{"QStartupWithShell"}, packets: map[rsp.PacketName]handler{
+			rsp.PacketStartupWithShell: on((*session).startupWithShell),
+		}},
+		{features: []string{"QEnvironmentHexEncoded"}, packets: map[rsp.PacketName]handler{
+			rsp.PacketEnvironmentSet: on((*session).setEnvironment),
+		}},
+		{features: []string{"QEnvironmentUnset"}, packets: map[rsp.PacketName]handler{
+			rsp.PacketEnvironmentUnset: on((*session).unsetEnvironment),
+		}},
+		{features: []string{"QEnvironmentReset"}, packets: map[rsp.PacketName]handler{
+			rsp.PacketEnvironmentReset: on((*session).resetEnvironment),
+		}},
+		{features: []string{"QSetWorkingDir"}, packets: map[rsp.PacketName]handler{
+			rsp.PacketSetWorkingDir: on((*session).setWorkingDir),
+		}},
+		{features: []string{"qExecAndArgs"}, packets: map[rsp.PacketName]handler{
+			rsp.PacketExecAndArgs: on((*session).execAndArgs),
+		}},
+
+		// Documents and files.
+		{features: append(transferFeatures(), "augmented-libraries-svr4-read"), packets: map[rsp.PacketName]handler{
+			rsp.PacketTransferRead:  on((*session).transferRead),
+			rsp.PacketTransferWrite: on((*session).transferWrite),
+		}},
+		{packets: map[rsp.PacketName]handler{
+			rsp.PacketFileSetfs:    on((*session).fileSetfs),
+			rsp.PacketFileOpen:     on((*session).fileOpen),
+			rsp.PacketFileClose:    on((*session).fileClose),
+			rsp.PacketFilePread:    on((*session).filePread),
+			rsp.PacketFilePwrite:   on((*session).filePwrite),
+			rsp.PacketFileFstat:    on((*session).fileFstat),
+			rsp.PacketFileStat:     on((*session).fileStat),
+			rsp.PacketFileLstat:    on((*session).fileStat),
+			rsp.PacketFileUnlink:   on((*session).fileUnlink),
+			rsp.PacketFileReadlink: on((*session).fileReadlink),
+		}},
+
+		{packets: map[rsp.PacketName]handler{
+			rsp.PacketMonitor: on((*session).monitor),
+			rsp.PacketSymbol:  on((*session).symbol),
+		}},
+	}
+}
+
+// handlers is capabilities by packet.
+var handlers [rsp.PacketCount]handler
+
+func init() {
+	capabilities = allCapabilities()
+	for _, capability := range capabilities {
+		for name, handle := range capability.packets {
+			handlers[name] = handle
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package gdbserver
+
+import (
+	"slices"
+
+	"rspd/rsp"
+	"rspd/threads"
+)
+
+// kill answers k, which has no reply: every process is killed, and unless the
+// server is to stay for more the session is over.
+func (s *session) kill(*rsp.Kill) (rsp.Reply, error) {
+	return nil, s.killAll()
+}
+
+func (s *session) killAll() error {
+	if len(s.table.Processes()) > 0 {
+		s.server.printf("Killing all inferiors\n")
+	}
+	for _, process := range slices.Clone(s.table.Processes()) {
+		if err := s.table.Kill(process); err != nil {
+			return err
+		}
+		s.ended(process.PID)
+	}
+	if s.server.extended {
+		return nil
+	}
+	return errFinished
+}
+
+func (s *session) killProcess(request *rsp.KillProcess) (rsp.Reply, error) {
+	process := s.table.Process(request.PID)
+	if process == nil {
+		return nil, refusal("process %d is not being debugged", request.PID)
+	}
+	if err := s.table.Kill(process); err != nil {
+		return nil, err
+	}
+	s.ended(request.PID)
+	return rsp.OK{}, nil
+}
+
+// detach answers D and D;pid. The children of forks that the client was not
+// told of are let go with their parent.
+func (s *session) detach(request *rsp.Detach) (rsp.Reply, error) {
+	process, err := s.process()
+	if request.HasPID {
+		if process = s.table.Process(request.PID); process == nil {
+			return nil, refusal("process %d is not being debugged", request.PID)
+		}
+	} else if err != nil {
+		return nil, err
+	}
+	s.server.printf("Detaching from process %d\n", process.PID)
+	for _, child := range s.table.UnreportedChildren(process) {
+		if err := s.table.Detach(child); err != nil {
+			return nil, err
+		}
+	}
+	launched := !process.Attached
+	if err := s.table.Detach(process); err != nil {
+		return nil, err
+	}
+	s.ended(process.PID)
+	if !s.server.extended && len(s.table.Processes()) == 0 {
+		if launched {
+			s.server.lingering = process.PID
+		}
+		s.afterReply = func() error { return errFinished }
+	}
+	return rsp.OK{}, nil
+}
+
+// restart answers R, which has no reply and is for extended mode only.
+func (s *session) restart(*rsp.Restart) (rsp.Reply, error) {
+	if !s.server.extended {
+		return rsp.Empty{}, nil
+	}
+	if err := s.killAll(); err != nil {
+		return nil, err
+	}
+	s.server.printf("GDBserver restarting\n")
+	if s.server.startup.Program == "" {
+		return nil, nil
+	}
+	process, err := s.server.launch()
+	if err != nil {
+		s.server.printf("%v\n", err)
+		return nil, nil
+	}
+	s.selectLWP(process.FirstLWP())
+	return nil, nil
+}
+
+// run answers vRun: start a program, or the last one again.
+func (s *session) run(request *rsp.Run) (rsp.Reply, error) {
+	startup := &s.server.startup
+	if request.Filename != "" {
+		startup.Program = request.Filename
+	} else if startup.Program == "" {
+		return nil, refusal("no program was named to run: use 'set remote exec-file'")
+	}
+	if s.client.singleArgument {
+		// All of them in one piece, for a shell to take apart.
+		startup.Arguments = request.Arguments
+	} else {
+		startup.Arguments = quoteAll(request.Arguments)
+	}
+	process, err := s.server.launch()
+	if err != nil {
+		return nil, err
+	}
+	return s.begin(process)
+}
+
+func (s *session) attach(request *rsp.Attach) (rsp.Reply, error) {
+	process, err := s.server.attach(request.PID)
+	if err != nil {
+		return nil, err
+	}
+	return s.begin(process)
+}
+
+// begin is the stop reply for a process that has just come under debugging.
+func (s *session) begin(process *threads.Process) (rsp.Reply, error) {
+	lwp := process.FirstLWP()
+	if lwp == nil {
+		return nil, refusal("process %d ended at once", process.PID)
+	}
+	s.selectLWP(lwp)
+	return s.stopReplyFor(threads.Stop{PID: process.PID, LWP: lwp}), nil
+}

@@ -1,0 +1,173 @@
+package gdbserver
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+
+	"rspd/gdbserver/description"
+	"rspd/ptrace"
+	"rspd/rsp"
+	"rspd/threads"
+)
+
+// descriptions are the target descriptions that were made so far: one for each
+// kind of program that this machine can run.
+type descriptions struct {
+	plain, shadowStack *description.Description
+}
+
+// describe returns the description that fits the program that an LWP runs.
+// It is asked anew for each packet, so that execve changes it by itself.
+func (d *descriptions) describe(lwp *threads.LWP) *description.Description {
+	layout := ptrace.HostXSaveLayout()
+	if _, err := lwp.ShadowStackPointer(); err == nil {
+		if d.shadowStack == nil {
+			d.shadowStack = description.AMD64(layout, true)
+		}
+		return d.shadowStack
+	}
+	if d.plain == nil {
+		d.plain = description.AMD64(layout, false)
+	}
+	return d.plain
+}
+
+// expected is the description for the general registers only, which every
+// program has alike.
+func (d *descriptions) expected() *description.Description {
+	if d.plain == nil {
+		d.plain = description.AMD64(ptrace.HostXSaveLayout(), false)
+	}
+	return d.plain
+}
+
+// load fills the session's register state with the sets that are needed.
+func (s *session) load(lwp *threads.LWP, sets description.Sets) error {
+	s.state = description.State{}
+	if sets&description.General != 0 {
+		registers, err := lwp.Registers()
+		if err != nil {
+			return err
+		}
+		s.state.General = registers
+	}
+	if sets&description.XState != 0 {
+		xstate, err := lwp.XState()
+		if err != nil {
+			return err
+		}
+		s.state.XState = xstate
+	}
+	if sets&description.ShadowStack != 0 {
+		pointer, err := lwp.ShadowStackPointer()
+		switch {
+		case err == nil:
+			s.state.ShadowStackPointer, s.state.ShadowStackActive = pointer, true
+		case errors.Is(err, unix.ENODEV), errors.Is(err, unix.EINVAL):
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+const allSets = description.General | description.XState | description.ShadowStack
+
+// store has the sets that were changed written to the LWP.
+func (s *session) store(lwp *threads.LWP, sets description.Sets) error {
+	if lwp.Held() {
+		return threads.ErrRunning{TID: lwp.TID}
+	}
+	if sets&description.General != 0 {
+		lwp.RegistersChanged()
+	}
+	if sets&description.XState != 0 {
+		lwp.XStateChanged()
+	}
+	if sets&description.ShadowStack != 0 {
+		return lwp.SetShadowStackPointer(s.state.ShadowStackPointer)
+	}
+	return nil
+}
+
+func (s *session) readRegisters(*rsp.ReadRegisters) (rsp.Reply, error) {
+	lwp, err := s.lwp()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.load(lwp, allSets); err != nil {
+		return nil, err
+	}
+	table := s.server.descriptions.describe(lwp)
+	s.values = table.AppendAll(s.values[:0], &s.state)
+	s.registers = rsp.Registers{Data: s.values}
+	for offset, size := range table.Unavailable(&s.state) {
+		if s.registers.Unavailable == nil {
+			s.unknown = append(s.unknown[:0], make([]bool, table.Size)...)
+			s.registers.Unavailable = s.unknown
+		}
+		for i := range size {
+			s.unknown[offset+i] = true
+		}
+	}
+	return &s.registers, nil
+}
+
+func (s *session) writeRegisters(request *rsp.WriteRegisters) (rsp.Reply, error) {
+	lwp, err := s.lwp()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.load(lwp, allSets); err != nil {
+		return nil, err
+	}
+	sets, err := s.server.descriptions.describe(lwp).SetAll(request.Data, &s.state)
+	if err != nil {
+		return nil, err
+	}
+	return rsp.OK{}, s.store(lwp, sets)
+}
+
+// register finds a register of the selected LWP and loads its set.
+func (s *session) register(number int) (*threads.LWP, *description.Description, *description.Register, error) {
+	lwp, err := s.lwp()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	table := s.server.descriptions.describe(lwp)
+	register := table.ByNumber(number)
+	if register == nil {
+		return nil, nil, nil, refusal("there is no register %d", number)
+	}
+	return lwp, table, register, s.load(lwp, register.Set())
+}
+
+func (s *session) readRegister(request *rsp.ReadRegister) (rsp.Reply, error) {
+	_, table, register, err := s.register(request.Number)
+	if err != nil {
+		return nil, err
+	}
+	s.values = table.AppendRegister(s.values[:0], register, &s.state)
+	s.registers = rsp.Registers{Data: s.values}
+	if table.Available(&s.state)&register.Set() == 0 {
+		s.unknown = s.unknown[:0]
+		for range s.values {
+			s.unknown = append(s.unknown, true)
+		}
+		s.registers.Unavailable = s.unknown
+	}
+	return &s.registers, nil
+}
+
+func (s *session) writeRegister(request *rsp.WriteRegister) (rsp.Reply, error) {
+	lwp, table, register, err := s.register(request.Number)
+	if err != nil {
+		return nil, err
+	}
+	sets, err := table.SetRegister(register, request.Value, &s.state)
+	if err != nil {
+		return nil, err
+	}
+	return rsp.OK{}, s.store(lwp, sets)
+}

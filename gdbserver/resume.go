@@ -1,0 +1,122 @@
+package gdbserver
+
+import (
+	"rspd/rsp"
+	"rspd/threads"
+)
+
+// matchedAction is one action of a resumption and the threads it is for.
+type matchedAction struct {
+	thread rsp.ThreadID
+	action threads.Action
+}
+
+// matches tells whether a thread id of the client's means an LWP.
+func (m *matchedAction) matches(lwp *threads.LWP) bool {
+	if m.thread.PID > 0 && m.thread.PID != lwp.Process.PID {
+		return false
+	}
+	return m.thread.TID <= 0 || m.thread.TID == lwp.TID
+}
+
+// chooseAction finds what the client wants of one LWP: the leftmost action
+// that matches; without one it stays as it is (manual, vCont).
+func (s *session) chooseAction(lwp *threads.LWP) threads.Action {
+	for i := range s.actions {
+		if s.actions[i].matches(lwp) {
+			return s.actions[i].action
+		}
+	}
+	return threads.Action{}
+}
+
+func (s *session) vContQuery(*rsp.VContQuery) (rsp.Reply, error) {
+	return rsp.VContActions{rsp.ActionContinue, rsp.ActionContinueSignal, rsp.ActionStep, rsp.ActionStepSignal,
+		rsp.ActionStop, rsp.ActionRangeStep}, nil
+}
+
+func (s *session) vCont(request *rsp.VCont) (rsp.Reply, error) {
+	if len(s.table.Processes()) == 0 {
+		return nil, errNoProcess
+	}
+	s.actions = s.actions[:0]
+	for i := range request.Actions {
+		asked := &request.Actions[i]
+		matched := matchedAction{thread: asked.Thread}
+		if asked.HasThread && asked.Thread.TID > 0 {
+			if _, err := s.find(asked.Thread); err != nil {
+				return nil, err
+			}
+		}
+		signal, err := linuxSignal(asked.Signal)
+		if err != nil {
+			return nil, err
+		}
+		switch asked.Kind {
+		case rsp.ActionContinue, rsp.ActionContinueSignal:
+			matched.action = threads.Action{Kind: threads.Continue, Signal: signal}
+		case rsp.ActionStep, rsp.ActionStepSignal:
+			matched.action = threads.Action{Kind: threads.Step, Signal: signal}
+		case rsp.ActionRangeStep:
+			matched.action = threads.Action{Kind: threads.StepRange, Start: asked.RangeStart, End: asked.RangeEnd}
+		case rsp.ActionStop:
+			// In all-stop everything is stopped already.
+		}
+		s.actions = append(s.actions, matched)
+	}
+	return s.resume()
+}
+
+// resume sets the program going by s.actions and waits for a stop.
+func (s *session) resume() (rsp.Reply, error) {
+	s.document.reset()
+	if err := s.table.Resume(s.decide); err != nil {
+		return nil, err
+	}
+	return s.awaitStop()
+}
+
+// resumeOld answers c, C, s and S: the thread that Hc chose gets the signal
+// and the step, and unless it was one thread the others run too.
+func (s *session) resumeOld(request *rsp.Resume) (rsp.Reply, error) {
+	lwp, err := s.find(s.resumed)
+	if err != nil {
+		return nil, err
+	}
+	alone := lwp != nil && s.resumed.TID > 0
+	if lwp == nil {
+		if lwp, err = s.lwp(); err != nil {
+			return nil, err
+		}
+	}
+	signal, err := linuxSignal(request.Signal)
+	if err != nil {
+		return nil, err
+	}
+	if request.HasAddress {
+		if request.Address == 0 {
+			return nil, refusal("there is no code at address 0 to resume at")
+		}
+		registers, err := lwp.Registers()
+		if err != nil {
+			return nil, err
+		}
+		registers.SetPC(request.Address)
+		lwp.RegistersChanged()
+	}
+	action := threads.Action{Kind: threads.Continue, Signal: signal}
+	if request.Step {
+		action.Kind = threads.Step
+	}
+	s.actions = append(s.actions[:0], matchedAction{threadID(lwp), action})
+	if !alone {
+		s.actions = append(s.actions, matchedAction{rsp.ThreadID{PID: rsp.All, TID: rsp.All},
+			threads.Action{Kind: threads.Continue}})
+	}
+	return s.resume()
+}
+
+func (s *session) ctrlC(*rsp.CtrlC) (rsp.Reply, error) {
+	// Everything is stopped: the interrupt has crossed the stop.
+	return rsp.OK{}, nil
+}

@@ -1,0 +1,193 @@
+package gdbserver
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"rspd/ptrace"
+	"rspd/rsp"
+	"rspd/threads"
+)
+
+// Connection is a client's line. Reads and writes block; Fd is the descriptor
+// that epoll(7) is asked about while the program runs.
+type Connection interface {
+	io.ReadWriter
+	Fd() int
+}
+
+// Log takes what the server has to say of its work; see Options.
+type Log interface {
+	// Enabled tells whether Debug and Packet write anything.
+	Enabled() bool
+	// SetEnabled is for monitor commands that switch logs.
+	SetEnabled(on bool)
+	// Debug writes a message and pairs of keys and values.
+	Debug(message string, pairs ...any)
+	// Packet writes raw bytes of the connection.
+	Packet(sent bool, packet []byte)
+}
+
+// Options is how a server is to behave.
+type Options struct {
+	// Messages takes the lines that people and tools wait for, such as
+	// "Process PROG created; pid = N".
+	Messages io.Writer
+	// Threads and Remote are the logs of process control and of packets.
+	Threads, Remote Log
+	// Version is a line for people.
+	Version string
+	// Disabled are packets to leave unanswered, as if they were not known.
+	Disabled []rsp.PacketName
+	// ShortStopReplies leaves everything but the signal out of stop replies,
+	// NoThreadInStopReply the thread: both to try clients with.
+	ShortStopReplies, NoThreadInStopReply bool
+	// Extended keeps the server when no process is left (--multi).
+	Extended bool
+	// Startup is how programs are started.
+	Startup Startup
+}
+
+// Server debugs programs for one client at a time.
+type Server struct {
+	options Options
+	tracer  *ptrace.Tracer
+	table   *threads.Table
+	startup Startup
+	// extended says that the server stays when no process is left: it was
+	// told so, or a client has said "!".
+	extended bool
+	// exiting says that a client asked the server to end (monitor exit).
+	exiting bool
+	// quitting says that the server itself is to end, whatever clients want.
+	quitting     atomic.Bool
+	terminal     *foreground
+	descriptions descriptions
+	// lingering is the process id of a launched program that was let go: its
+	// parent, this server, stays until it ends, as a shell expects.
+	lingering int
+}
+
+// New makes a server. The calling goroutine has to be locked to its thread, on
+// which every method but Quit is to be called.
+func New(options Options) (*Server, error) {
+	tracer, err := ptrace.NewTracer()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{options: options, tracer: tracer, startup: options.Startup, extended: options.Extended}
+	s.table = threads.NewTable(threads.Live{Tracer: tracer})
+	return s, nil
+}
+
+func (s *Server) printf(format string, arguments ...any) {
+	fmt.Fprintf(s.options.Messages, format, arguments...)
+}
+
+// Ending says how a client's session ended.
+type Ending uint8
+
+const (
+	// Disconnected: the client has gone, and the processes are as it left them.
+	Disconnected Ending = iota
+	// Finished: nothing is left to debug, or the client asked for the end.
+	Finished
+)
+
+// Serve debugs for one client until it goes. The error is one of the
+// connection or the kernel.
+func (s *Server) Serve(connection Connection) (Ending, error) {
+	session, err := newSession(s, connection)
+	if err != nil {
+		return Disconnected, err
+	}
+	err = session.serve()
+	session.close()
+	if errors.Is(err, errFinished) || s.exiting || !s.extended && len(s.table.Processes()) == 0 {
+		return Finished, nil
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return Disconnected, err
+}
+
+// Quit makes Serve end. The connection has to be closed before, so that nothing
+// more is read from it. It may be called from any goroutine.
+func (s *Server) Quit() {
+	s.quitting.Store(true)
+	s.tracer.Wake()
+}
+
+// Close kills the programs that were launched and lets go of those that were
+// attached to. After it the server can do no more.
+func (s *Server) Close() error {
+	var failures []error
+	failures = append(failures, s.table.StopAll())
+	for _, attached := range []bool{false, true} {
+		said := false
+		for _, process := range append([]*threads.Process(nil), s.table.Processes()...) {
+			if process.Attached != attached {
+				continue
+			}
+			if !said && attached {
+				s.printf("Detaching process(es):")
+			} else if !said {
+				s.printf("Killing process(es):")
+			}
+			said = true
+			s.printf(" %d", process.PID)
+			if attached {
+				failures = append(failures, s.table.Detach(process))
+			} else {
+				failures = append(failures, s.table.Kill(process))
+			}
+		}
+		if said {
+			s.printf("\n")
+		}
+	}
+	if s.lingering != 0 && !s.quitting.Load() {
+		failures = append(failures, s.linger())
+	}
+	s.terminal.giveBack()
+	s.tracer.Close()
+	return errors.Join(failures...)
+}
+
+// linger waits for the end of a launched program that is no longer traced.
+func (s *Server) linger() error {
+	for {
+		event, err := s.tracer.WaitFor(s.lingering)
+		if errors.Is(err, ptrace.ErrNoTracees) || err == nil && event.Ended() {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// Launch starts a program with its arguments, for the first client.
+func (s *Server) Launch(arguments []string) error {
+	s.startup.Program, s.startup.Arguments = arguments[0], quoteAll(arguments[1:])
+	_, err := s.launch()
+	return err
+}
+
+// Attach takes over a running process, for the first client.
+func (s *Server) Attach(pid int) error {
+	_, err := s.attach(pid)
+	return err
+}
+
+func (s *Server) attach(pid int) (*threads.Process, error) {
+	process, err := s.table.Attach(pid)
+	if err != nil {
+		return nil, err
+	}
+	s.printf("Attached; pid = %d\n", pid)
+	return process, nil
+}

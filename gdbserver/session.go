@@ -1,0 +1,356 @@
+package gdbserver
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"golang.org/x/sys/unix"
+
+	"rspd/gdbserver/description"
+	"rspd/gdbserver/hostio"
+	"rspd/ptrace"
+	"rspd/rsp"
+	"rspd/threads"
+)
+
+// errFinished ends a session from within: the client asked for it.
+var errFinished = errors.New("the session is over")
+
+// client is what was agreed on with the client (qSupported).
+type client struct {
+	multiprocess, softwareBreak, hardwareBreak, errorMessage bool
+	forkEvents, vforkEvents, execEvents, noResumed           bool
+	singleArgument                                           bool
+}
+
+// session is one client's time on the server.
+type session struct {
+	server *Server
+	table  *threads.Table
+	line   Connection
+	conn   *rsp.Conn
+	parser rsp.Parser
+	client client
+
+	handlers [rsp.PacketCount]handler
+	// general and resumed are the threads that Hg and Hc chose.
+	general, resumed rsp.ThreadID
+	files            hostio.Files
+	// actions are the resumption under way, leftmost first.
+	actions []matchedAction
+	// decide is the method value chooseAction, made once.
+	decide func(*threads.LWP) threads.Action
+	// threadList is what qfThreadInfo began to list.
+	threadList []rsp.ThreadID
+	// document is the object that is being transferred in parts.
+	document transferred
+	// afterReply runs once the reply is on its way.
+	afterReply func() error
+
+	// What follows is room for replies, used again for each.
+	stopReply  rsp.StopReply
+	expedited  []rsp.RegisterValue
+	values     []byte
+	memory     []byte
+	hexReply   rsp.Hex
+	binary     rsp.BinaryMemory
+	registers  rsp.Registers
+	unknown    []bool
+	state      description.State
+	fileResult rsp.FileResult
+	transfer   rsp.Transfer
+}
+
+func newSession(server *Server, line Connection) (*session, error) {
+	s := &session{server: server, table: server.table, line: line,
+		conn:    rsp.NewConn(line, rsp.DefaultPacketSize),
+		general: rsp.ThreadID{PID: rsp.Any, TID: rsp.Any},
+		resumed: rsp.ThreadID{PID: rsp.All, TID: rsp.All}}
+	s.decide = s.chooseAction
+	s.handlers = handlers
+	for _, name := range server.options.Disabled {
+		s.handlers[name] = nil
+	}
+	s.stopReply.Core = -1
+	if remote := server.options.Remote; remote != nil {
+		s.conn.SetTrace(func(direction rsp.Direction, packet []byte) {
+			if remote.Enabled() {
+				remote.Packet(direction == rsp.Sent, packet)
+			}
+		})
+	}
+	if last := server.table.Last(); last != nil {
+		s.selectLWP(last)
+	}
+	s.applyClient()
+	if err := server.tracer.WatchInput(line.Fd()); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// close ends what belongs to the client alone.
+func (s *session) close() {
+	// The descriptor may be closed already.
+	_ = s.server.tracer.WatchInput(-1)
+	_ = s.files.CloseAll()
+	s.table.Pass = 0
+	s.table.Program = threads.AllSignals
+}
+
+// serve answers requests until the client goes or the session is finished.
+func (s *session) serve() error {
+	for {
+		if s.server.quitting.Load() {
+			return errFinished
+		}
+		input, err := s.conn.Receive()
+		var malformed *rsp.MalformedError
+		switch {
+		case errors.As(err, &malformed):
+			if err := s.conn.Send(malformed.Reply()); err != nil {
+				return err
+			}
+			continue
+		case err != nil:
+			return err
+		}
+		if input.Kind != rsp.Packet {
+			// An interrupt that crossed the stop it was to cause.
+			continue
+		}
+		if err := s.answer(input.Payload); err != nil {
+			return err
+		}
+	}
+}
+
+// answer handles one packet. Its error ends the session; what the client is to
+// be told goes to the client.
+func (s *session) answer(payload []byte) error {
+	reply, err := s.handle(payload)
+	if err != nil {
+		if errors.Is(err, errFinished) || isConnectionError(err) {
+			return err
+		}
+		reply = errorReply(err)
+	}
+	if reply != nil {
+		if err := s.conn.Send(reply); err != nil {
+			return err
+		}
+	}
+	if after := s.afterReply; after != nil {
+		s.afterReply = nil
+		return after()
+	}
+	return nil
+}
+
+func (s *session) handle(payload []byte) (rsp.Reply, error) {
+	request, err := s.parser.Parse(payload)
+	if err != nil {
+		return nil, err
+	}
+	handler := s.handlers[request.Packet()]
+	if handler == nil {
+		return rsp.Empty{}, nil
+	}
+	return handler(s, request)
+}
+
+// connectionError marks an error that came from the connection in the middle
+// of a request.
+type connectionError struct{ err error }
+
+func (e connectionError) Error() string { return e.err.Error() }
+func (e connectionError) Unwrap() error { return e.err }
+
+func isConnectionError(err error) bool {
+	var connection connectionError
+	return errors.As(err, &connection)
+}
+
+// errorReply says what went wrong in the peer's terms: a sentence, which every
+// gdb since 7.0 takes as an error in answer to any packet.
+func errorReply(err error) rsp.Reply {
+	var malformed *rsp.MalformedError
+	if errors.As(err, &malformed) {
+		return malformed.Reply()
+	}
+	var told rsp.Error
+	if errors.As(err, &told) {
+		return told
+	}
+	return rsp.Error{Code: 1, Text: err.Error()}
+}
+
+// refusal makes an error for the client of a sentence.
+func refusal(format string, arguments ...any) error {
+	return rsp.Error{Code: 1, Text: fmt.Sprintf(format, arguments...)}
+}
+
+var errNoProcess = rsp.Error{Code: 1, Text: "no process is being debugged"}
+
+// selectLWP makes an LWP the one that registers and memory are asked of.
+func (s *session) selectLWP(lwp *threads.LWP) {
+	s.general = rsp.ThreadID{PID: lwp.Process.PID, TID: lwp.TID}
+}
+
+// lwp is the selected LWP; where that has ended, another of its process.
+func (s *session) lwp() (*threads.LWP, error) {
+	if lwp := s.table.LWP(s.general.TID); lwp != nil && !lwp.Ending() {
+		return lwp, nil
+	}
+	process, err := s.process()
+	if err != nil {
+		return nil, err
+	}
+	if s.general.TID > 0 && s.general.TID != process.PID && s.table.LWP(s.general.TID) == nil {
+		return nil, refusal("thread %d does not exist any more", s.general.TID)
+	}
+	lwp := process.FirstLWP()
+	if lwp == nil {
+		return nil, refusal("process %d is ending", process.PID)
+	}
+	return lwp, nil
+}
+
+// process is the selected process: the selected thread's, or where none is
+// selected the first.
+func (s *session) process() (*threads.Process, error) {
+	if process := s.table.Process(s.general.PID); process != nil {
+		return process, nil
+	}
+	if s.general.PID > 0 {
+		return nil, refusal("process %d does not exist any more", s.general.PID)
+	}
+	if processes := s.table.Processes(); len(processes) > 0 {
+		return processes[0], nil
+	}
+	return nil, errNoProcess
+}
+
+// find resolves a thread id of the client's: nil for none or any.
+func (s *session) find(id rsp.ThreadID) (*threads.LWP, error) {
+	if id.TID == rsp.Any || id.TID == rsp.All {
+		if id.PID == rsp.Any || id.PID == rsp.All || id.PID == rsp.NoProcess {
+			return nil, nil
+		}
+		process := s.table.Process(id.PID)
+		if process == nil {
+			return nil, refusal("process %d is not being debugged", id.PID)
+		}
+		if lwp := process.FirstLWP(); lwp != nil {
+			return lwp, nil
+		}
+		return nil, refusal("process %d is ending", id.PID)
+	}
+	lwp := s.table.LWP(id.TID)
+	if lwp == nil || id.PID > 0 && lwp.Process.PID != id.PID {
+		return nil, refusal("thread %v is not being debugged", id)
+	}
+	return lwp, nil
+}
+
+func threadID(lwp *threads.LWP) rsp.ThreadID {
+	return rsp.ThreadID{PID: lwp.Process.PID, TID: lwp.TID}
+}
+
+// awaitStop lets the program run until there is something to report, and looks
+// at what the client sends meanwhile.
+func (s *session) awaitStop() (rsp.Reply, error) {
+	for {
+		for s.conn.Buffered() {
+			if err := s.inputWhileRunning(); err != nil {
+				return nil, err
+			}
+		}
+		stop, err := s.table.Wait()
+		if errors.Is(err, ptrace.ErrInput) {
+			if s.inputReady() {
+				err = s.inputWhileRunning()
+			} else {
+				err = nil
+			}
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return s.stopped(stop), nil
+	}
+}
+
+func (s *session) inputReady() bool {
+	poll := []unix.PollFd{{Fd: int32(s.line.Fd()), Events: unix.POLLIN | unix.POLLRDHUP}}
+	n, err := unix.Poll(poll, 0)
+	return err == nil && n > 0
+}
+
+// inputWhileRunning takes one piece of what the client sends while it awaits a
+// stop reply: that may only be an interrupt.
+func (s *session) inputWhileRunning() error {
+	input, err := s.conn.Receive()
+	var malformed *rsp.MalformedError
+	if errors.As(err, &malformed) {
+		return nil
+	}
+	if err != nil {
+		return s.lost(err)
+	}
+	if input.Kind == rsp.Interrupt {
+		return s.table.Interrupt()
+	}
+	request, err := s.parser.Parse(input.Payload)
+	if err != nil {
+		return s.sendWhileRunning(errorReply(err))
+	}
+	switch request := request.(type) {
+	case *rsp.CtrlC:
+		if err := s.sendWhileRunning(rsp.OK{}); err != nil {
+			return err
+		}
+		return s.table.Interrupt()
+	case *rsp.Kill:
+		if err := s.table.StopAll(); err != nil {
+			return err
+		}
+		return s.killAll()
+	case *rsp.KillProcess, *rsp.Detach:
+		if err := s.table.StopAll(); err != nil {
+			return err
+		}
+		reply, err := s.handlers[request.Packet()](s, request)
+		if err != nil {
+			reply = errorReply(err)
+		}
+		return s.sendWhileRunning(reply)
+	case *rsp.Unknown:
+		return s.sendWhileRunning(rsp.Empty{})
+	}
+	return s.sendWhileRunning(rsp.Error{Code: 1, Text: "the program is running: interrupt it first"})
+}
+
+func (s *session) sendWhileRunning(reply rsp.Reply) error {
+	if err := s.conn.Send(reply); err != nil {
+		return connectionError{err}
+	}
+	return nil
+}
+
+// lost deals with a connection that ends while the program runs: the program
+// is stopped, so that the next client finds it as all-stop has it.
+func (s *session) lost(err error) error {
+	if stopErr := s.table.StopAll(); stopErr != nil && !errors.Is(stopErr, ptrace.ErrNoTracees) {
+		return connectionError{errors.Join(err, stopErr)}
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF
+	}
+	return connectionError{err}
+}

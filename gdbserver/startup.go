@@ -1,0 +1,275 @@
+package gdbserver
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"rspd/ptrace"
+	"rspd/rsp"
+	"rspd/threads"
+)
+
+// Startup is how programs are started.
+type Startup struct {
+	// Program is the program and Arguments its arguments, each quoted for a
+	// shell.
+	Program   string
+	Arguments []string
+	// Wrapper is a command that is to execute the program; nil for none.
+	Wrapper []string
+	// WithShell starts programs through $SHELL, or /bin/sh.
+	WithShell bool
+	// DisableRandomization gives them the same addresses each time.
+	DisableRandomization bool
+	// Environment is what their environment is made from, NAME=VALUE.
+	Environment []string
+	// Directory is where they start; "" for the server's own.
+	Directory string
+	// Input, Output and Errors are their standard descriptors.
+	Input, Output, Errors *os.File
+
+	// changes are the client's: a value, or nil for one to be unset.
+	changes map[string]*string
+}
+
+// shellSpecial are the characters that mean something to some shell.
+const shellSpecial = "\"!#$&*()\\|[]{}<>?'`~^; \t\n"
+
+// quote protects one argument from a shell.
+func quote(argument string) string {
+	if argument == "" {
+		return "''"
+	}
+	var quoted strings.Builder
+	for i := range len(argument) {
+		switch c := argument[i]; {
+		case c == '\n':
+			// A backslash before it would take it away.
+			quoted.WriteString("'\n'")
+		case strings.IndexByte(shellSpecial, c) >= 0:
+			quoted.WriteByte('\\')
+			fallthrough
+		default:
+			quoted.WriteByte(c)
+		}
+	}
+	return quoted.String()
+}
+
+func quoteAll(arguments []string) []string {
+	quoted := make([]string, len(arguments))
+	for i, argument := range arguments {
+		quoted[i] = quote(argument)
+	}
+	return quoted
+}
+
+// unquote takes arguments apart as a shell without expansions would.
+func unquote(text string) ([]string, error) {
+	var arguments []string
+	var word strings.Builder
+	inWord := false
+	var mark byte
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case mark == '\'' && c != '\'', mark == '"' && c != '"' && c != '\\':
+			word.WriteByte(c)
+		case c == mark && mark != 0:
+			mark = 0
+		case mark == 0 && (c == '\'' || c == '"'):
+			mark, inWord = c, true
+		case c == '\\':
+			if i++; i == len(text) {
+				return nil, refusal("the arguments end in a backslash")
+			}
+			if mark == '"' && !strings.ContainsRune("\"\\$`", rune(text[i])) {
+				word.WriteByte('\\')
+			}
+			word.WriteByte(text[i])
+			inWord = true
+		case c == ' ' || c == '\t' || c == '\n':
+			if inWord {
+				arguments = append(arguments, word.String())
+				word.Reset()
+				inWord = false
+			}
+		default:
+			word.WriteByte(c)
+			inWord = true
+		}
+	}
+	if mark != 0 {
+		return nil, refusal("the arguments have a quote that is not closed")
+	}
+	if inWord {
+		arguments = append(arguments, word.String())
+	}
+	return arguments, nil
+}
+
+// environment is what the program gets.
+func (u *Startup) environment() []string {
+	var environment []string
+	for _, entry := range u.Environment {
+		name, _, _ := strings.Cut(entry, "=")
+		if _, changed := u.changes[name]; !changed {
+			environment = append(environment, entry)
+		}
+	}
+	names := make([]string, 0, len(u.changes))
+	for name := range u.changes {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if value := u.changes[name]; value != nil {
+			environment = append(environment, name+"="+*value)
+		}
+	}
+	return environment
+}
+
+// resolve finds the file of a program as gdbserver does: a name without a
+// slash may be in the server's directory, or else in the PATH.
+func resolve(program string) (string, error) {
+	if !strings.Contains(program, "/") {
+		if info, err := os.Stat(program); err != nil || info.IsDir() {
+			path, err := exec.LookPath(program)
+			if err != nil {
+				return "", fmt.Errorf("cannot run %s: no such program here or in the PATH", program)
+			}
+			return filepath.Abs(path)
+		}
+	}
+	path, err := filepath.Abs(program)
+	if err != nil {
+		return "", err
+	}
+	if err := unix.Access(path, unix.X_OK); err != nil {
+		return "", &ptrace.LaunchError{Path: path, Errno: err.(unix.Errno)}
+	}
+	return path, nil
+}
+
+// command makes the program to execute, and how many others come before the
+// one to debug: a shell, a wrapper.
+func (u *Startup) command() (ptrace.Program, int, error) {
+	path, err := resolve(u.Program)
+	if err != nil {
+		return ptrace.Program{}, 0, err
+	}
+	program := ptrace.Program{Environment: u.environment(), Directory: u.Directory,
+		DisableRandomization: u.DisableRandomization, Input: u.Input, Output: u.Output, Errors: u.Errors}
+	further := 0
+	if u.WithShell {
+		words := []string{"exec"}
+		if len(u.Wrapper) > 0 {
+			words = append(words, quoteAll(u.Wrapper)...)
+			further++
+		}
+		words = append(append(words, quote(path)), u.Arguments...)
+		shell := os.Getenv("SHELL")
+		if shell == "" {
+			shell = "/bin/sh"
+		}
+		program.Path = shell
+		program.Arguments = []string{shell, "-c", strings.Join(words, " ")}
+		return program, further + 1, nil
+	}
+	arguments, err := unquote(strings.Join(u.Arguments, " "))
+	if err != nil {
+		return ptrace.Program{}, 0, err
+	}
+	words := append([]string{path}, arguments...)
+	program.Path = path
+	if len(u.Wrapper) > 0 {
+		if program.Path, err = resolve(u.Wrapper[0]); err != nil {
+			return ptrace.Program{}, 0, err
+		}
+		words = append(slices.Clone(u.Wrapper), words...)
+		further++
+	}
+	program.Arguments = words
+	return program, further, nil
+}
+
+func (s *Server) launch() (*threads.Process, error) {
+	program, further, err := s.startup.command()
+	if err != nil {
+		return nil, err
+	}
+	if s.terminal == nil {
+		s.terminal = takeForeground(s.startup.Errors)
+	}
+	program.Terminal = s.terminal.file()
+	process, err := s.table.Launch(program, further)
+	if err != nil {
+		s.terminal.giveBack()
+		return nil, err
+	}
+	s.printf("Process %s created; pid = %d\n", s.startup.Program, process.PID)
+	return process, nil
+}
+
+func (s *session) disableRandomization(request *rsp.DisableRandomization) (rsp.Reply, error) {
+	s.server.startup.DisableRandomization = request.Enable
+	return rsp.OK{}, nil
+}
+
+func (s *session) startupWithShell(request *rsp.StartupWithShell) (rsp.Reply, error) {
+	s.server.startup.WithShell = request.Enable
+	return rsp.OK{}, nil
+}
+
+func (u *Startup) change(name string, value *string) {
+	if u.changes == nil {
+		u.changes = map[string]*string{}
+	}
+	u.changes[name] = value
+}
+
+func (s *session) setEnvironment(request *rsp.EnvironmentSet) (rsp.Reply, error) {
+	value := request.Value
+	s.server.startup.change(request.Name, &value)
+	return rsp.OK{}, nil
+}
+
+func (s *session) unsetEnvironment(request *rsp.EnvironmentUnset) (rsp.Reply, error) {
+	s.server.startup.change(request.Name, nil)
+	return rsp.OK{}, nil
+}
+
+func (s *session) resetEnvironment(*rsp.EnvironmentReset) (rsp.Reply, error) {
+	s.server.startup.changes = nil
+	return rsp.OK{}, nil
+}
+
+func (s *session) setWorkingDir(request *rsp.SetWorkingDir) (rsp.Reply, error) {
+	if request.Directory != "" {
+		info, err := os.Stat(request.Directory)
+		if err != nil {
+			return nil, refusal("%v", errors.Unwrap(err))
+		}
+		if !info.IsDir() {
+			return nil, refusal("%s is not a directory", request.Directory)
+		}
+	}
+	s.server.startup.Directory = request.Directory
+	return rsp.OK{}, nil
+}
+
+func (s *session) execAndArgs(*rsp.ExecAndArgsQuery) (rsp.Reply, error) {
+	startup := &s.server.startup
+	if startup.Program == "" {
+		return rsp.ExecAndArgs{}, nil
+	}
+	return rsp.ExecAndArgs{Set: true, Program: startup.Program, Arguments: strings.Join(startup.Arguments, " ")}, nil
+}

@@ -1,0 +1,144 @@
+package gdbserver
+
+import (
+	"rspd/ptrace"
+	"rspd/rsp"
+	"rspd/threads"
+)
+
+// stopped turns what happened into a stop reply, selects the LWP, and prints
+// what people expect to read of a program's end.
+func (s *session) stopped(stop threads.Stop) rsp.Reply {
+	switch stop.Kind {
+	case threads.Exited:
+		s.server.printf("\nChild exited with status %d\n", stop.Status)
+		s.ended(stop.PID)
+		return rsp.Exited{Status: stop.Status, PID: stop.PID, HasProcess: s.client.multiprocess}
+	case threads.Killed:
+		signal := rsp.SignalFromLinux(int(stop.Signal))
+		s.server.printf("\nChild terminated with signal = 0x%x (%v)\n", int(stop.Signal), signal)
+		s.ended(stop.PID)
+		return rsp.Signaled{Signal: signal, PID: stop.PID, HasProcess: s.client.multiprocess}
+	case threads.NoResumed:
+		if s.client.noResumed {
+			return rsp.NoResumed{}
+		}
+		return rsp.Error{Code: 1, Text: "no thread is left that was resumed"}
+	}
+	s.selectLWP(stop.LWP)
+	return s.stopReplyFor(stop)
+}
+
+// ended forgets a process that is gone.
+func (s *session) ended(pid int) {
+	if s.general.PID == pid {
+		s.general = rsp.ThreadID{PID: rsp.Any, TID: rsp.Any}
+	}
+	if len(s.table.Processes()) == 0 {
+		s.server.terminal.giveBack()
+	}
+}
+
+func (s *session) stopReplyFor(stop threads.Stop) rsp.Reply {
+	lwp := stop.LWP
+	reply := &s.stopReply
+	*reply = rsp.StopReply{Signal: rsp.SIGTRAP, Thread: threadID(lwp), HasThread: !s.server.options.NoThreadInStopReply,
+		Multiprocess: s.client.multiprocess, Core: -1, Short: s.server.options.ShortStopReplies}
+	switch stop.Kind {
+	case threads.Signalled, threads.GroupStopped:
+		reply.Signal = rsp.SignalFromLinux(int(stop.Signal))
+	case threads.Interrupted:
+		reply.Signal = rsp.SIGINT
+	case threads.Breakpoint:
+		if s.client.softwareBreak {
+			reply.Reason = rsp.StopSoftBreak
+		} else {
+			s.undoBreakpointPC(lwp)
+		}
+	case threads.HardwareBreakpoint:
+		if s.client.hardwareBreak {
+			reply.Reason = rsp.StopHardBreak
+		}
+	case threads.Watchpoint:
+		reply.Reason, reply.Address = watchReasons[stop.Access], stop.Address
+	case threads.Forked, threads.VForked:
+		reply.Reason = rsp.StopFork
+		if stop.Kind == threads.VForked {
+			reply.Reason = rsp.StopVfork
+		}
+		reply.Child = rsp.ThreadID{PID: stop.Child, TID: stop.Child}
+	case threads.VForkDone:
+		reply.Reason = rsp.StopVforkDone
+	case threads.Execed:
+		reply.Reason = rsp.StopExec
+		// A program whose name cannot be read is told without one.
+		reply.ExecPath, _ = lwp.Process.Executable()
+	}
+	s.expedite(lwp)
+	if stop.Kind != threads.Stepped {
+		// One file of /proc a stop costs as much as a step itself, and the
+		// thread list has it too.
+		if stat, err := ptrace.ReadTaskStat(lwp.Process.PID, lwp.TID); err == nil {
+			reply.Core = stat.Processor
+		}
+	}
+	return reply
+}
+
+var watchReasons = map[threads.HardwareKind]rsp.StopEvent{
+	threads.HardwareWrite:  rsp.StopWrite,
+	threads.HardwareRead:   rsp.StopRead,
+	threads.HardwareAccess: rsp.StopAccess,
+}
+
+// undoBreakpointPC gives a client that did not say swbreak+ the pc that the
+// processor left: it adjusts it itself (manual, "swbreak feature").
+func (s *session) undoBreakpointPC(lwp *threads.LWP) {
+	if registers, err := lwp.Registers(); err == nil {
+		registers.SetPC(registers.PC() + 1)
+		lwp.RegistersChanged()
+	}
+}
+
+// expedite puts the registers into the stop reply that a client asks for at
+// every stop.
+func (s *session) expedite(lwp *threads.LWP) {
+	s.expedited = s.expedited[:0]
+	s.values = s.values[:0]
+	registers, err := lwp.Registers()
+	if err != nil {
+		// Killed since: the client asks, and is told so.
+		return
+	}
+	s.state.General = registers
+	table := s.server.descriptions.expected()
+	for _, number := range table.Expedited {
+		start := len(s.values)
+		s.values = table.AppendRegister(s.values, table.ByNumber(number), &s.state)
+		s.expedited = append(s.expedited, rsp.RegisterValue{Number: number, Value: s.values[start:len(s.values):len(s.values)]})
+	}
+	s.stopReply.Registers = s.expedited
+}
+
+// stopReason answers "?": what the LWP that was reported last stopped for.
+// Events are over once they were told, so that a client that connects later
+// learns of the signal only.
+func (s *session) stopReason(*rsp.StopReasonQuery) (rsp.Reply, error) {
+	lwp := s.table.Last()
+	if lwp == nil || lwp.Ending() {
+		var err error
+		s.general = rsp.ThreadID{PID: rsp.Any, TID: rsp.Any}
+		if lwp, err = s.lwp(); err != nil {
+			return rsp.Exited{}, nil
+		}
+	}
+	s.selectLWP(lwp)
+	stop := lwp.Reported()
+	switch stop.Kind {
+	case threads.Signalled, threads.Interrupted, threads.GroupStopped:
+	default:
+		stop.Kind = threads.NoStop
+	}
+	stop.LWP, stop.PID = lwp, lwp.Process.PID
+	return s.stopReplyFor(stop), nil
+}
