@@ -229,14 +229,16 @@ func (c *Conn) frame() (Input, frameResult, error) {
 	if size < 0 {
 		c.scanned = len(body)
 		if len(body) > c.maxPacket {
-			c.skipping, c.skipKind, c.skipSum = true, kind, Checksum(body)
-			c.start, c.scanned = c.end, 0
+			c.beginSkip(kind, body)
 		}
 		return Input{}, frameIncomplete, nil
 	}
 	size += c.scanned
 	c.scanned = size
 	if len(body) < size+1+checksumLength {
+		if size > c.maxPacket {
+			c.beginSkip(kind, body[:size])
+		}
 		return Input{}, frameIncomplete, nil
 	}
 	c.scanned = 0
@@ -262,6 +264,14 @@ func (c *Conn) frame() (Input, frameResult, error) {
 		return Input{}, frameBad, c.tooLong()
 	}
 	return Input{Kind: kind, Payload: payload}, frameGood, nil
+}
+
+// beginSkip throws away what has come of the payload at start, which is too
+// long, and lets skip take the rest.
+func (c *Conn) beginSkip(kind Kind, payload []byte) {
+	c.skipping, c.skipKind, c.skipSum = true, kind, Checksum(payload)
+	c.start += 1 + len(payload)
+	c.scanned = 0
 }
 
 // skip throws away more of a frame that is too long. It reports true, and

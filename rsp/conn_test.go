@@ -135,6 +135,21 @@ func TestReceiveEverySplit(t *testing.T) {
 	}
 }
 
+// Wherever the end of the buffer falls in a frame that is too long, the frame
+// is taken.
+func TestReceiveTooLong(t *testing.T) {
+	for size := range 400 {
+		want := []string{"too long", "packet g"}
+		if size <= 100 {
+			want[0] = "packet " + strings.Repeat("a", size)
+		}
+		l := &line{Reader: strings.NewReader(frame(strings.Repeat("a", size)) + frame("g"))}
+		if events, end := receiveAll(NewConn(l, 100)); !slices.Equal(events, want) || end != io.EOF || l.String() != "++" {
+			t.Errorf("%d bytes: %q, %v, sent %q", size, events, end, l.String())
+		}
+	}
+}
+
 func TestReceiveErrors(t *testing.T) {
 	broken := errors.New("broken")
 	c := NewConn(&line{Reader: io.MultiReader(strings.NewReader("$g#"), iotest.ErrReader(broken))}, 100)
@@ -345,15 +360,15 @@ func FuzzReceive(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, input []byte, size uint8, noAck bool) {
-		receive := func(r io.Reader) ([]string, error, string) {
+		receive := func(r io.Reader) ([]string, string, error) {
 			l := &line{Reader: r}
 			c := NewConn(l, 50)
 			c.SetNoAck(noAck)
 			c.Send(Text("last"))
 			events, end := receiveAll(c)
-			return events, end, l.String()
+			return events, l.String(), end
 		}
-		events, end, output := receive(bytes.NewReader(input))
+		events, output, end := receive(bytes.NewReader(input))
 		if end != io.EOF && end != io.ErrUnexpectedEOF {
 			t.Fatalf("%q ends with %v", input, end)
 		}
@@ -363,7 +378,7 @@ func FuzzReceive(f *testing.F) {
 			}
 		}
 		// How the bytes are cut into reads makes no difference.
-		again, endAgain, outputAgain := receive(&chunks{data: input, size: int(size) + 1})
+		again, outputAgain, endAgain := receive(&chunks{data: input, size: int(size) + 1})
 		if !slices.Equal(events, again) || end != endAgain || output != outputAgain {
 			t.Fatalf("%q\nat once: %q, %v, %q\nby %d: %q, %v, %q", input, events, end, output, size+1, again, endAgain, outputAgain)
 		}

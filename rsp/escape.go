@@ -2,6 +2,7 @@ package rsp
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 )
 
@@ -19,17 +20,30 @@ var mustEscape = [256]bool{'#': true, '$': true, '}': true, '*': true}
 
 // AppendEscaped appends data to dst as the protocol's binary data: '#', '$',
 // '}' and '*' become '}' and the byte with bit 5 inverted.
-func AppendEscaped[T []byte | string](dst []byte, data T) []byte {
+func AppendEscaped(dst, data []byte) []byte {
 	dst = slices.Grow(dst, len(data))
-	from := 0
-	for i := 0; i < len(data); i++ {
-		if mustEscape[data[i]] {
-			dst = append(dst, data[from:i]...)
-			dst = append(dst, escapeByte, data[i]^escapeFlip)
-			from = i + 1
+	from, i := 0, 0
+	for i < len(data) {
+		if i+8 <= len(data) && !anyEscape(binary.LittleEndian.Uint64(data[i:])) {
+			i += 8
+			continue
+		}
+		for end := min(i+8, len(data)); i < end; i++ {
+			if mustEscape[data[i]] {
+				dst = append(dst, data[from:i]...)
+				dst = append(dst, escapeByte, data[i]^escapeFlip)
+				from = i + 1
+			}
 		}
 	}
 	return append(dst, data[from:]...)
+}
+
+// anyEscape reports whether one of the eight bytes must be escaped.
+func anyEscape(w uint64) bool {
+	a, b := w^'#'*lowBytes, w^'$'*lowBytes
+	c, d := w^'}'*lowBytes, w^'*'*lowBytes
+	return ((a-lowBytes)&^a|(b-lowBytes)&^b|(c-lowBytes)&^c|(d-lowBytes)&^d)&highBits != 0
 }
 
 // AppendUnescaped appends to dst what the binary data in src stands for. It
@@ -49,21 +63,6 @@ func AppendUnescaped(dst, src []byte) ([]byte, bool) {
 	}
 }
 
-// escapedPrefix returns how many bytes of data fit into limit bytes once
-// they are escaped.
-func escapedPrefix[T []byte | string](data T, limit int) int {
-	for i := 0; i < len(data); i++ {
-		limit--
-		if mustEscape[data[i]] {
-			limit--
-		}
-		if limit < 0 {
-			return i
-		}
-	}
-	return len(data)
-}
-
 // EscapedPrefix returns how many of the first bytes of data fit into limit
 // bytes of a payload once they are escaped: for the m and l replies of qXfer
 // and the attachments of vFile, which may be shorter than was asked for.
@@ -71,7 +70,16 @@ func EscapedPrefix(data []byte, limit int) int {
 	if 2*len(data) <= limit {
 		return len(data)
 	}
-	return escapedPrefix(data, limit)
+	for i, c := range data {
+		limit--
+		if mustEscape[c] {
+			limit--
+		}
+		if limit < 0 {
+			return i
+		}
+	}
+	return len(data)
 }
 
 func hasEscapes(data []byte) bool { return bytes.IndexByte(data, escapeByte) >= 0 }

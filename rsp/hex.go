@@ -1,6 +1,9 @@
 package rsp
 
-import "slices"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 const hexDigits = "0123456789abcdef"
 
@@ -35,11 +38,14 @@ func appendHex[T []byte | string](dst []byte, data T) []byte {
 	at := len(dst)
 	dst = slices.Grow(dst, 2*len(data))[:at+2*len(data)]
 	out := dst[at:]
-	for i := 0; i < len(data); i++ {
-		pair := hexPairs[data[i]]
-		out[1] = byte(pair >> 8)
-		out[0] = byte(pair)
-		out = out[2:]
+	i := 0
+	for ; i+4 <= len(data); i += 4 {
+		four := uint64(hexPairs[data[i]]) | uint64(hexPairs[data[i+1]])<<16 |
+			uint64(hexPairs[data[i+2]])<<32 | uint64(hexPairs[data[i+3]])<<48
+		binary.LittleEndian.PutUint64(out[2*i:], four)
+	}
+	for ; i < len(data); i++ {
+		binary.LittleEndian.PutUint16(out[2*i:], hexPairs[data[i]])
 	}
 	return dst
 }

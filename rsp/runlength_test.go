@@ -175,7 +175,7 @@ func TestEscape(t *testing.T) {
 	if !ok || !bytes.Equal(plain, all) {
 		t.Errorf("%q comes back as %q", all, plain)
 	}
-	if got := string(AppendEscaped(nil, "a#b$c}d*")); got != "a}\x03b}\x04c}]d}\x0a" {
+	if got := string(AppendEscaped(nil, []byte("a#b$c}d*"))); got != "a}\x03b}\x04c}]d}\x0a" {
 		t.Errorf("escaped as %q", got)
 	}
 	if got, ok := AppendUnescaped(nil, []byte("ab}")); ok {
@@ -197,7 +197,7 @@ func TestEscapedPrefix(t *testing.T) {
 		if got != test.want {
 			t.Errorf("of %q %d bytes fit %d, want %d", test.data, got, test.limit, test.want)
 		}
-		if n := len(AppendEscaped(nil, test.data[:got])); n > max(test.limit, 0) {
+		if n := len(AppendEscaped(nil, []byte(test.data[:got]))); n > max(test.limit, 0) {
 			t.Errorf("%q cut to %d takes %d bytes", test.data, got, n)
 		}
 	}
