@@ -34,6 +34,8 @@ type session struct {
 	client client
 
 	handlers [rsp.PacketCount]handler
+	// packet is the one that is being handled.
+	packet rsp.PacketName
 	// general and resumed are the threads that Hg and Hc chose.
 	general, resumed rsp.ThreadID
 	files            hostio.Files
@@ -134,7 +136,7 @@ func (s *session) answer(payload []byte) error {
 		if errors.Is(err, errFinished) || isConnectionError(err) {
 			return err
 		}
-		reply = errorReply(err)
+		reply = s.errorReply(err)
 	}
 	if reply != nil {
 		if err := s.conn.Send(reply); err != nil {
@@ -149,11 +151,13 @@ func (s *session) answer(payload []byte) error {
 }
 
 func (s *session) handle(payload []byte) (rsp.Reply, error) {
+	s.packet = rsp.PacketUnknown
 	request, err := s.parser.Parse(payload)
 	if err != nil {
 		return nil, err
 	}
-	handler := s.handlers[request.Packet()]
+	s.packet = request.Packet()
+	handler := s.handlers[s.packet]
 	if handler == nil {
 		return rsp.Empty{}, nil
 	}
@@ -172,18 +176,28 @@ func isConnectionError(err error) bool {
 	return errors.As(err, &connection)
 }
 
-// errorReply says what went wrong in the peer's terms: a sentence, which every
-// gdb since 7.0 takes as an error in answer to any packet.
-func errorReply(err error) rsp.Reply {
-	var malformed *rsp.MalformedError
-	if errors.As(err, &malformed) {
-		return malformed.Reply()
+// errorReply says what went wrong, as a sentence where the client takes one.
+// gdb takes "E.text" in answer to any packet, but before it said error-message+
+// it read the answers to m, x and qRcmd as data unless they were "Enn"
+// (gdb 13, remote.c: remote_read_bytes_1 and remote_rcmd).
+func (s *session) errorReply(err error) rsp.Reply {
+	told := rsp.Error{Code: 1, Text: err.Error()}
+	if !errors.As(err, &told) {
+		var malformed *rsp.MalformedError
+		if errors.As(err, &malformed) {
+			return malformed.Reply()
+		}
 	}
-	var told rsp.Error
-	if errors.As(err, &told) {
+	if s.client.errorMessage {
 		return told
 	}
-	return rsp.Error{Code: 1, Text: err.Error()}
+	switch s.packet {
+	case rsp.PacketReadMemory, rsp.PacketReadMemoryBinary:
+		told.Text = ""
+	case rsp.PacketMonitor:
+		return rsp.Hex(told.Text + "\n")
+	}
+	return told
 }
 
 // refusal makes an error for the client of a sentence.
@@ -308,7 +322,7 @@ func (s *session) inputWhileRunning() error {
 	}
 	request, err := s.parser.Parse(input.Payload)
 	if err != nil {
-		return s.sendWhileRunning(errorReply(err))
+		return s.sendWhileRunning(s.errorReply(err))
 	}
 	switch request := request.(type) {
 	case *rsp.CtrlC:
@@ -327,7 +341,7 @@ func (s *session) inputWhileRunning() error {
 		}
 		reply, err := s.handlers[request.Packet()](s, request)
 		if err != nil {
-			reply = errorReply(err)
+			reply = s.errorReply(err)
 		}
 		return s.sendWhileRunning(reply)
 	case *rsp.Unknown:

@@ -41,8 +41,13 @@ func ExplainAttach(pid int, cause error) error {
 		}
 	}
 	if status.Tracer != 0 {
-		tracer := fmt.Sprint(status.Tracer)
-		if stat, err := ReadTaskStat(status.Tracer, status.Tracer); err == nil {
+		// The kernel names the thread that traces.
+		group, err := ThreadGroup(status.Tracer)
+		if err != nil {
+			group = status.Tracer
+		}
+		tracer := fmt.Sprint(group)
+		if stat, err := ReadTaskStat(group, group); err == nil {
 			tracer += " (" + stat.Name + ")"
 		}
 		return refusal("it is already traced by process %s", tracer)
