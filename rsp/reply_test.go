@@ -349,3 +349,36 @@ func TestFileStat(t *testing.T) {
 		t.Error("63 bytes are accepted")
 	}
 }
+
+func FuzzParseReplies(f *testing.F) {
+	for _, text := range []string{"T05swbreak:;06:0102;thread:p1.2;core:1;", "T05exec:2f;", "S05", "W00;process:1", "Xff", "w00;p1.2", "N", "O6869",
+		"E01", "E.text", "E01;6f", "m1,2", "lab}\x03", "F3;abc", "F-1,2", "QCp1.2", "b}]", "00ff"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		before := bytes.Clone(payload)
+		if r, err := ParseStop(payload); err == nil {
+			// What was understood means the same when it is written again.
+			again, err := ParseStop(r.AppendTo(nil))
+			if err != nil || !reflect.DeepEqual(again, r) {
+				t.Fatalf("%q is %#v, then %#v, %v", payload, r, again, err)
+			}
+		}
+		if tr, err := ParseTransfer(payload); err == nil {
+			again, err := ParseTransfer(tr.AppendTo(nil))
+			if err != nil || again.More != tr.More || !bytes.Equal(again.Data, tr.Data) {
+				t.Fatalf("%q is %#v, then %#v, %v", payload, tr, again, err)
+			}
+		}
+		ParseError(payload)
+		ParseHex(payload)
+		ParseThreadList(payload)
+		ParseFileResult(payload)
+		ParseCurrentThread(payload)
+		ParseBinaryMemory(payload)
+		ParseFeatures(payload)
+		if !bytes.Equal(before, payload) {
+			t.Fatalf("%q became %q", before, payload)
+		}
+	})
+}
