@@ -132,10 +132,19 @@ func TestParseStop(t *testing.T) {
 		}
 		for i := range text {
 			got, err := ParseStop(text[:i])
-			// "p1" is short for "p1.-1".
-			if err == nil && string(text[:i]) != "w01;p1" && !bytes.Equal(got.AppendTo(nil), text[:i]) {
+			// "p1" is short for "p1.-1", and a status may have one digit.
+			if err == nil && string(text[:i]) != "w01;p1" && i != 2 && !bytes.Equal(got.AppendTo(nil), text[:i]) {
 				t.Errorf("%q is taken for %#v", text[:i], got)
 			}
+		}
+	}
+	for text, want := range map[string]Reply{
+		"W0;process:1f36": &Exited{PID: 0x1f36, HasProcess: true},
+		"Xb;process:1f36": &Signaled{Signal: SIGSEGV, PID: 0x1f36, HasProcess: true},
+		"w0;p1.2":         &ThreadExited{Thread: ThreadID{1, 2}, Multiprocess: true},
+	} {
+		if got, err := ParseStop([]byte(text)); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %#v, %v", text, got, err)
 		}
 	}
 	r, err := ParseStop([]byte("T05threads:1,2;reason:trace;thread:1;memory:0x10=ff;06:aa;"))

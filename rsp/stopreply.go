@@ -201,15 +201,15 @@ func ParseStop(payload []byte) (Reply, error) {
 	case s.accept('S'):
 		r = &StopReply{Signal: Signal(s.byte()), Short: true, Core: -1}
 	case s.accept('W'):
-		e := &Exited{Status: int(s.byte())}
+		e := &Exited{Status: s.status()}
 		e.PID, e.HasProcess = s.process()
 		r = e
 	case s.accept('X'):
-		e := &Signaled{Signal: Signal(s.byte())}
+		e := &Signaled{Signal: s.signal()}
 		e.PID, e.HasProcess = s.process()
 		r = e
 	case s.accept('w'):
-		e := &ThreadExited{Status: int(s.byte())}
+		e := &ThreadExited{Status: s.status()}
 		s.expect(';')
 		e.Thread = s.threadID()
 		e.Multiprocess = e.Thread.PID != NoProcess
@@ -228,6 +228,10 @@ func ParseStop(payload []byte) (Reply, error) {
 	}
 	return r, nil
 }
+
+// status takes an exit status. GNU gdbserver writes "W0;process:1" with a
+// single digit.
+func (s *scanner) status() int { return int(s.numberUpTo(math.MaxUint8)) }
 
 // byte takes exactly two digits.
 func (s *scanner) byte() byte {
