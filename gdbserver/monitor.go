@@ -21,13 +21,18 @@ var commands []command
 func init() {
 	commands = []command{
 		{"help", "List these commands", (*session).monitorHelp},
-		{"set debug", "0 or 1: print what happens to processes and threads", switchLog(func(s *Server) Log { return s.options.Threads })},
-		{"set remote-debug", "0 or 1: print the packets", switchLog(func(s *Server) Log { return s.options.Remote })},
+		{"set debug", "0 or 1: print what happens to processes and threads",
+			switchLog("Debug output", func(s *Server) Log { return s.options.Threads })},
+		{"set remote-debug", "0 or 1: print the packets",
+			switchLog("Protocol debug output", func(s *Server) Log { return s.options.Remote })},
+		{"set debug-format", "all, timestamp or none: print the time with each line, or not", (*session).monitorDebugFormat},
 		{"version", "Show the version of this server", (*session).monitorVersion},
 		{"exit", "Quit the server: launched programs are killed, others let go", (*session).monitorExit},
 	}
 }
 
+// monitor answers qRcmd. What a command prints goes out before the answer, so
+// that a client that reads no error texts shows the reason of a failure too.
 func (s *session) monitor(request *rsp.Monitor) (rsp.Reply, error) {
 	words := strings.Join(strings.Fields(request.Command), " ")
 	for _, command := range commands {
@@ -37,14 +42,24 @@ func (s *session) monitor(request *rsp.Monitor) (rsp.Reply, error) {
 		}
 		output, err := command.run(s, strings.TrimSpace(argument))
 		if err != nil {
-			return nil, err
+			return s.monitorFailure(err.Error())
 		}
 		if output == "" {
 			return rsp.OK{}, nil
 		}
 		return rsp.Hex(output), nil
 	}
-	return rsp.Hex("Unknown monitor command; try \"monitor help\".\n"), nil
+	return s.monitorFailure("Unknown monitor command; \"monitor help\" lists those there are.")
+}
+
+func (s *session) monitorFailure(text string) (rsp.Reply, error) {
+	if s.client.errorMessage {
+		return nil, rsp.Error{Code: 1, Text: text}
+	}
+	if err := s.conn.Send(rsp.ConsoleOutput(text + "\n")); err != nil {
+		return nil, connectionError{err}
+	}
+	return nil, rsp.Error{Code: 1}
 }
 
 func (s *session) monitorHelp(string) (string, error) {
@@ -64,18 +79,38 @@ func (s *session) monitorExit(string) (string, error) {
 	return "", nil
 }
 
-func switchLog(choose func(s *Server) Log) func(s *session, argument string) (string, error) {
+func switchLog(name string, choose func(s *Server) Log) func(s *session, argument string) (string, error) {
 	return func(s *session, argument string) (string, error) {
-		if argument != "0" && argument != "1" {
-			return "", refusal("say 0 or 1")
-		}
 		log := choose(s.server)
 		if log == nil {
 			return "", refusal("this server keeps no such log")
 		}
-		log.SetEnabled(argument == "1")
-		return "", nil
+		switch argument {
+		case "1":
+			log.SetEnabled(true)
+			return name + " enabled.\n", nil
+		case "0":
+			log.SetEnabled(false)
+			return name + " disabled.\n", nil
+		}
+		return "", refusal("say 0 or 1")
 	}
+}
+
+func (s *session) monitorDebugFormat(argument string) (string, error) {
+	log := s.server.options.Remote
+	if log == nil {
+		return "", refusal("this server keeps no log")
+	}
+	switch argument {
+	case "all", "timestamp":
+		log.SetTimestamps(true)
+		return "All extra debug format options enabled.\n", nil
+	case "none", "":
+		log.SetTimestamps(false)
+		return "All extra debug format options disabled.\n", nil
+	}
+	return "", refusal("say all, timestamp or none")
 }
 
 // symbol answers qSymbol: no symbol of the program is needed.

@@ -24,6 +24,8 @@ type Log interface {
 	Enabled() bool
 	// SetEnabled is for monitor commands that switch logs.
 	SetEnabled(on bool)
+	// SetTimestamps says whether each line begins with the time.
+	SetTimestamps(on bool)
 	// Debug writes a message and pairs of keys and values.
 	Debug(message string, pairs ...any)
 	// Packet writes raw bytes of the connection.

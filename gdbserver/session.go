@@ -192,10 +192,8 @@ func (s *session) errorReply(err error) rsp.Reply {
 		return told
 	}
 	switch s.packet {
-	case rsp.PacketReadMemory, rsp.PacketReadMemoryBinary:
+	case rsp.PacketReadMemory, rsp.PacketReadMemoryBinary, rsp.PacketMonitor:
 		told.Text = ""
-	case rsp.PacketMonitor:
-		return rsp.Hex(told.Text + "\n")
 	}
 	return told
 }

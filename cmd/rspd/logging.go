@@ -82,6 +82,9 @@ func (c *component) Enabled() bool { return c.enabled }
 // SetEnabled switches Debug and Packet on or off, as a client may ask for.
 func (c *component) SetEnabled(on bool) { c.enabled = on }
 
+// SetTimestamps puts the time before each line of every log, or not.
+func (c *component) SetTimestamps(on bool) { c.logger.SetFormatter(lineFormat{timestamps: on}) }
+
 // Debug reports a step of the work.
 func (c *component) Debug(message string, args ...any) {
 	if c.enabled {

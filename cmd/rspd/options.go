@@ -160,7 +160,7 @@ func (o *options) flags(attach *bool) *pflag.FlagSet {
 	valued("debug-file", func(path string) error { o.logging.file = path; return nil })
 	answer("help", ending{stdout: usageText + helpTail})
 	answer("version", ending{stdout: versionText()})
-	answer("selftest", ending{stderr: "There are no self-tests in this program: the source's test command runs them.\n", status: 1})
+	answer("selftest", ending{stdout: "Selftests have been disabled for this build.\n", status: 1})
 	return f
 }
 

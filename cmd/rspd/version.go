@@ -5,9 +5,9 @@ import (
 	"runtime/debug"
 )
 
-// version is set by the linker for releases (-X main.version=...). A build
-// from a checkout names its commit instead.
-var version = ""
+// version is the release that this source leads to; a build from a checkout
+// names its commit as well.
+const version = "0.1"
 
 func versionText() string {
 	return fmt.Sprintf(`rspd %s
@@ -18,14 +18,11 @@ This rspd was configured as "x86_64-linux-gnu"
 }
 
 func versionNumber() string {
-	if version != "" {
-		return version
-	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "(unknown version)"
+		return version
 	}
-	return buildVersion(info)
+	return version + " " + buildVersion(info)
 }
 
 // buildVersion is the module's version if the program was installed by
