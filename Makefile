@@ -1,0 +1,42 @@
+GO := $(or $(shell command -v go),$(wildcard /usr/local/go/bin/go))
+ifeq ($(GO),)
+$(error Go is not installed: see https://go.dev/dl)
+endif
+export PATH := $(dir $(GO)):$(PATH)
+
+# Packages whose tests are not bound to a kernel's ptrace stops.
+race = ./rsp/... ./gdbserver/... ./threads/...
+
+.PHONY: all build demo test check unit race bench clean
+
+all: build
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o build/rspd ./cmd/rspd
+
+demo: build
+	./test/install gcc gdb
+	gcc -g -O0 -pthread -o build/demo demo/demo.c
+	./demo/run build/rspd build/demo
+
+test:
+	./test/install gcc g++ gdb
+	$(MAKE) --no-print-directory check unit race
+
+check:
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+unit:
+	$(GO) test -count=1 -timeout 20m ./...
+
+race:
+	CGO_ENABLED=1 $(GO) test -count=1 -timeout 20m -race $(race)
+
+bench: build
+	./test/install gcc gdbserver
+	$(GO) run ./test/bench -rspd build/rspd
+
+clean:
+	rm -rf build
