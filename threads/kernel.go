@@ -42,6 +42,7 @@ type Kernel interface {
 	SetShadowStackPointer(tid int, pointer uint64) error
 	Siginfo(tid int, info *ptrace.Siginfo) error
 	SetSiginfo(tid int, info *ptrace.Siginfo) error
+	PendingSignals(tid, first int, infos []ptrace.Siginfo) (int, error)
 	DebugRegister(tid, number int) (uint64, error)
 	SetDebugRegister(tid, number int, value uint64) error
 

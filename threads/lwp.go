@@ -28,6 +28,9 @@ type LWP struct {
 	groupStopped unix.Signal
 	// interrupting says that an interrupt was sent and no stop has come yet.
 	interrupting bool
+	// rejoining says that it has to enter its job-control stop again, which it
+	// left to meet a trap.
+	rejoining bool
 	// vforking says that it made a vfork child and was not told yet that the
 	// child is done.
 	vforking bool

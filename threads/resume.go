@@ -33,6 +33,9 @@ type Action struct {
 	Start, End uint64
 }
 
+// within tells whether the range step goes on at a pc.
+func (a Action) within(pc uint64) bool { return pc >= a.Start && pc < a.End }
+
 func (a Action) steps() bool { return a.Kind == Step || a.Kind == StepRange }
 
 // Resume lets LWPs run. The function says for each stopped one what it is to
@@ -89,12 +92,23 @@ func (t *Table) passes(lwp *LWP, signal unix.Signal) bool {
 
 // stillPending tells whether an LWP has something to report that still holds:
 // a breakpoint that was removed, or left by setting the pc, is as if it had
-// not been hit.
+// not been hit, and a step is not told of once the client asks for another
+// thing than to step.
 func (t *Table) stillPending(lwp *LWP) bool {
 	stop := &lwp.pending
 	switch stop.Kind {
 	case NoStop:
 		return false
+	case Stepped:
+		done := lwp.asked.steps()
+		if lwp.asked.Kind == StepRange {
+			registers, err := lwp.Registers()
+			done = err != nil || !lwp.asked.within(registers.PC())
+		}
+		if !done {
+			*stop = Stop{}
+		}
+		return done
 	case Breakpoint:
 		if !lwp.Process.space.HasBreakpoint(stop.Address) {
 			*stop = Stop{}

@@ -55,6 +55,8 @@ type Table struct {
 	news bool
 	// siginfo is scratch room for the trap that is being looked at.
 	siginfo ptrace.Siginfo
+	// queue is scratch room for the signals that wait for a thread.
+	queue [4]ptrace.Siginfo
 	// running and held count the LWPs in lwpRunning and lwpHeld.
 	running, held int
 	// stopping says that every LWP that stops is to stay stopped.

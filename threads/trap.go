@@ -18,6 +18,10 @@ const (
 	trapHardware               // a debug register
 )
 
+// trapHandler is the si_code after a step into a signal handler, where
+// signal_delivered of kernel/signal.c calls ptrace_notify(SIGTRAP).
+const trapHandler = int32(unix.SIGTRAP)
+
 // classifyTrap reads the cause from si_code, which the kernel sets so that no
 // sender can imitate it: codes from other processes are 0 or negative. A
 // system call that is stepped over reports TRAP_BRKPT, other steps TRAP_TRACE
@@ -28,7 +32,7 @@ func classifyTrap(code int32, stepping bool) trap {
 		return trapBreakpoint
 	case ptrace.TrapHardware:
 		return trapHardware
-	case ptrace.TrapBreakpoint, ptrace.TrapTrace:
+	case ptrace.TrapBreakpoint, ptrace.TrapTrace, trapHandler:
 		if stepping {
 			return trapStep
 		}
@@ -67,12 +71,39 @@ func (t *Table) trapped(lwp *LWP) (Stop, error) {
 		if err != nil {
 			return stop, err
 		}
-		if pc := registers.PC(); pc >= lwp.asked.Start && pc < lwp.asked.End {
+		if lwp.asked.within(registers.PC()) {
 			return Stop{}, nil
 		}
 	}
 	stop.Kind, stop.Signal = Stepped, 0
 	return stop, nil
+}
+
+// meetTrap makes an LWP in an interrupt or job-control stop meet the trap that
+// it has run into already, if there is one: the kernel reports these stops
+// first. Else the LWP would show a pc past a breakpoint, or a step would end
+// that nobody asked for any more, or a detached program would die of the trap.
+// The LWP does not execute anything until the trap.
+func (t *Table) meetTrap(lwp *LWP, event ptrace.Event) (bool, error) {
+	for first := 0; ; {
+		n, err := t.kernel.PendingSignals(lwp.TID, first, t.queue[:])
+		if err != nil {
+			return false, err
+		}
+		for i := range t.queue[:n] {
+			if info := &t.queue[i]; info.Signal() == unix.SIGTRAP && info.Code() > 0 {
+				err := t.kernel.Continue(lwp.TID, 0)
+				if err == nil {
+					lwp.rejoining = event.Kind == ptrace.GroupStop
+					t.enter(lwp, lwpRunning)
+				}
+				return true, err
+			}
+		}
+		if first += n; n < len(t.queue) {
+			return false, nil
+		}
+	}
 }
 
 // breakpointTrap puts the pc back on the int3 that was executed, the client's

@@ -228,9 +228,20 @@ func (t *Table) handleUnknown(event ptrace.Event) error {
 func (t *Table) decode(lwp *LWP, event ptrace.Event) (Stop, error) {
 	process := lwp.Process
 	stop := Stop{PID: process.PID, LWP: lwp}
+	if event.Kind == ptrace.GroupStop || event.Kind == ptrace.InterruptStop {
+		if met, err := t.meetTrap(lwp, event); met || err != nil {
+			return Stop{}, err
+		}
+	}
 	switch event.Kind {
 	case ptrace.SignalStop:
 		lwp.inSignalStop = true
+		if lwp.rejoining {
+			lwp.rejoining = false
+			if err := t.kernel.Interrupt(lwp.TID); err != nil {
+				return stop, err
+			}
+		}
 		if event.Signal == unix.SIGTRAP {
 			return t.trapped(lwp)
 		}
