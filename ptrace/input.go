@@ -60,6 +60,20 @@ func makeSignalInterrupt(number unix.Signal) error {
 	// Asking for the signal is what makes the runtime install its handler;
 	// nobody reads the channel, and the runtime then drops the signal.
 	signal.Notify(make(chan os.Signal, 1), number)
+	const restart = 0x10000000 // SA_RESTART, asm/signal.h
+	return changeSignalFlags(number, func(flags uintptr) uintptr { return flags &^ restart })
+}
+
+// silenceStops keeps the kernel from sending SIGCHLD for each stop of a tracee:
+// wait4 does not need it, and its handler would run at every single step.
+func silenceStops() error {
+	const noChildStop = 0x1 // SA_NOCLDSTOP, asm/signal.h
+	return changeSignalFlags(unix.SIGCHLD, func(flags uintptr) uintptr { return flags | noChildStop })
+}
+
+// changeSignalFlags alters the flags of the action that the Go runtime has
+// installed for a signal, and nothing else of it.
+func changeSignalFlags(number unix.Signal, change func(flags uintptr) uintptr) error {
 	var action struct {
 		handler, flags, restorer uintptr
 		mask                     uint64
@@ -68,8 +82,7 @@ func makeSignalInterrupt(number unix.Signal) error {
 	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(number), 0,
 		uintptr(unsafe.Pointer(&action)), maskSize, 0, 0)
 	if errno == 0 {
-		const restart = 0x10000000 // SA_RESTART, asm/signal.h
-		action.flags &^= restart
+		action.flags = change(action.flags)
 		_, _, errno = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(number),
 			uintptr(unsafe.Pointer(&action)), 0, maskSize, 0, 0)
 	}

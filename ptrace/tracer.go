@@ -31,6 +31,9 @@ type Tracer struct {
 // to be locked to its thread already and to stay so.
 func NewTracer() (*Tracer, error) {
 	t := &Tracer{thread: unix.Gettid()}
+	if err := silenceStops(); err != nil {
+		return nil, err
+	}
 	watcher, err := newInputWatcher(t.thread)
 	if err != nil {
 		return nil, err

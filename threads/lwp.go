@@ -24,6 +24,10 @@ type LWP struct {
 	// inSignalStop says that the kernel will deliver a signal at its
 	// resumption: it will not from any other stop.
 	inSignalStop bool
+	// inSyscall says that it stopped inside a system call (fork, execve), and
+	// leavesSyscall that it was resumed from there: a single step then traps
+	// when the call ends, before an instruction was executed.
+	inSyscall, leavesSyscall bool
 	// groupStopped is the signal of the job-control stop that it is in.
 	groupStopped unix.Signal
 	// interrupting says that an interrupt was sent and no stop has come yet.

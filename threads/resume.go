@@ -143,6 +143,7 @@ func (t *Table) start(lwp *LWP, signal unix.Signal) error {
 	}
 	lwp.interrupting = false
 	lwp.inSignalStop = false
+	lwp.leavesSyscall, lwp.inSyscall = lwp.inSyscall, false
 	lwp.reported = Stop{}
 	if lwp.vforking {
 		t.enter(lwp, lwpHeld)

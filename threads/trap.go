@@ -56,6 +56,9 @@ func (t *Table) trapped(lwp *LWP) (Stop, error) {
 	}
 	// From here on nothing is to be delivered: the signal is the debugger's.
 	lwp.inSignalStop = false
+	if cause == trapStep && t.siginfo.Code() == ptrace.TrapBreakpoint && lwp.leavesSyscall {
+		return Stop{}, nil
+	}
 	if lwp.Process.hardware.used() {
 		hit, err := t.hardwareTrap(lwp, &stop)
 		if hit || err != nil {

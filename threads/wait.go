@@ -183,6 +183,7 @@ func (t *Table) handle(event ptrace.Event) error {
 	lwp.forget()
 	lwp.interrupting = false
 	lwp.inSignalStop = false
+	lwp.inSyscall = stopsInSyscall(event.Kind)
 	stop, err := t.decode(lwp, event)
 	if errors.Is(err, ptrace.ErrGone) {
 		// Killed while it was being looked at. Its last event is on the way,
@@ -206,6 +207,16 @@ func (t *Table) handle(event ptrace.Event) error {
 		return nil
 	}
 	return t.start(lwp, 0)
+}
+
+// stopsInSyscall tells whether a kind of event stops the thread in the middle of
+// a system call rather than on its way back to the program.
+func stopsInSyscall(kind ptrace.EventKind) bool {
+	switch kind {
+	case ptrace.Forked, ptrace.VForked, ptrace.Cloned, ptrace.VForkDone, ptrace.Execed:
+		return true
+	}
+	return false
 }
 
 // handleUnknown takes in an event of a task that its creator has not reported.
