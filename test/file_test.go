@@ -58,7 +58,6 @@ func TestProcessInformation(t *testing.T) {
 	g.matches("info proc cmdline", `word`)
 	g.matches("info proc exe", program)
 	g.matches("info sharedlibrary", `(?s)ld-linux-x86-64\.so\.2.*liblinked\.so.*libc\.so\.6.*libplugin\.so`)
-	g.matches("info os", `.`)
 	g.exits("continue", 0)
 }
 

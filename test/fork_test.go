@@ -63,6 +63,9 @@ func TestFollowChild(t *testing.T) {
 func TestBothProcesses(t *testing.T) {
 	for _, follow := range []string{"parent", "child"} {
 		t.Run(follow, func(t *testing.T) {
+			if follow == "parent" {
+				gnuLacks(t, "13.1 does not always stop the other process when one exits")
+			}
 			s := newSession(t)
 			program := native(t, "fork.c", inferiors.PIE)
 			v := s.serve([]string{"--multi"})
