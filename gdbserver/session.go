@@ -273,28 +273,21 @@ func threadID(lwp *threads.LWP) rsp.ThreadID {
 // awaitStop lets the program run until there is something to report, and looks
 // at what the client sends meanwhile.
 func (s *session) awaitStop() (rsp.Reply, error) {
+	if err := s.inputWhileRunning(false); err != nil {
+		return nil, err
+	}
 	for {
-		for s.conn.Buffered() {
-			if err := s.inputWhileRunning(); err != nil {
-				return nil, err
-			}
-		}
 		stop, err := s.table.Wait()
-		if errors.Is(err, ptrace.ErrInput) {
-			if s.inputReady() {
-				err = s.inputWhileRunning()
-			} else {
-				err = nil
-			}
-			if err != nil {
+		switch {
+		case errors.Is(err, ptrace.ErrInput):
+			if err := s.inputWhileRunning(s.inputReady()); err != nil {
 				return nil, err
 			}
-			continue
-		}
-		if err != nil {
+		case err != nil:
 			return nil, err
+		default:
+			return s.stopped(stop), nil
 		}
-		return s.stopped(stop), nil
 	}
 }
 
@@ -304,17 +297,32 @@ func (s *session) inputReady() bool {
 	return err == nil && n > 0
 }
 
-// inputWhileRunning takes one piece of what the client sends while it awaits a
-// stop reply: that may only be an interrupt.
-func (s *session) inputWhileRunning() error {
-	input, err := s.conn.Receive()
-	var malformed *rsp.MalformedError
-	if errors.As(err, &malformed) {
-		return nil
+// inputWhileRunning takes what the client has sent while it awaits a stop
+// reply. It waits for nothing, or a frame that never ends would keep the stop
+// from being noticed.
+func (s *session) inputWhileRunning(readable bool) error {
+	for {
+		input, whole, err := s.conn.ReceiveReady(readable)
+		readable = false
+		var malformed *rsp.MalformedError
+		if errors.As(err, &malformed) {
+			continue
+		}
+		if err != nil {
+			return s.lost(err)
+		}
+		if !whole {
+			return nil
+		}
+		if err := s.takeWhileRunning(input); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return s.lost(err)
-	}
+}
+
+// takeWhileRunning takes one input, which may only be a wish for the end of the
+// waiting.
+func (s *session) takeWhileRunning(input rsp.Input) error {
 	if input.Kind == rsp.Interrupt {
 		return s.table.Interrupt()
 	}

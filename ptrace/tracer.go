@@ -89,7 +89,7 @@ func (t *Tracer) Poll(tid int) (Event, error) {
 // waking it; on one processor the tracee could not run meanwhile.
 var spins = func() int {
 	if runtime.NumCPU() > 1 {
-		return 24
+		return 60
 	}
 	return 0
 }()

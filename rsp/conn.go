@@ -112,18 +112,6 @@ func (c *Conn) SetTrace(f func(direction Direction, packet []byte)) { c.trace = 
 // MaxPacket returns the longest payload that is taken, in bytes.
 func (c *Conn) MaxPacket() int { return c.maxPacket }
 
-// Buffered reports whether Receive has something to decode before it has to
-// read: anything but acknowledgments. A caller that is going to wait for
-// something else as well asks this first.
-func (c *Conn) Buffered() bool {
-	for _, b := range c.in[c.start:c.end] {
-		if b != ack {
-			return true
-		}
-	}
-	return false
-}
-
 // Receive returns the next thing that the other side sent. Frames with a bad
 // checksum are asked for again, and the last frame is sent again when the
 // other side asks; bytes that belong to nothing are passed over. A frame
@@ -141,6 +129,20 @@ func (c *Conn) Receive() (Input, error) {
 			return Input{}, err
 		}
 	}
+}
+
+// ReceiveReady is Receive for a caller that must not be kept waiting: it takes
+// what was read before and, if the caller knows that reading does not block,
+// reads once. It reports false when that is no whole input yet.
+func (c *Conn) ReceiveReady(readable bool) (Input, bool, error) {
+	in, ok, err := c.decode()
+	if ok || err != nil || !readable {
+		return in, ok, err
+	}
+	if err := c.fill(); err != nil {
+		return Input{}, false, err
+	}
+	return c.decode()
 }
 
 // fill reads once more into the buffer.

@@ -269,8 +269,8 @@ func TestOneReadAndWriteAPacket(t *testing.T) {
 		if _, err := c.Receive(); err != nil {
 			t.Fatal(err)
 		}
-		if c.Buffered() {
-			t.Fatal("something is buffered between packets")
+		if in, whole, err := c.ReceiveReady(false); whole || err != nil {
+			t.Fatalf("between packets there is %q, %v", in.Payload, err)
 		}
 		if err := c.Send(OK{}); err != nil {
 			t.Fatal(err)
@@ -296,14 +296,31 @@ func (c *chunks) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func TestBuffered(t *testing.T) {
-	for input, want := range map[string]bool{"": false, "+": false, "++++": false, "\x03": true, "$": true, "+$g": true, "+\x03": true, "-": true} {
-		c := NewConn(&line{Reader: strings.NewReader(frame("g") + input)}, 100)
+func TestReceiveReady(t *testing.T) {
+	for _, test := range []struct {
+		behind string
+		whole  bool
+		kind   Kind
+	}{
+		{"", false, 0}, {"+", false, 0}, {"++++", false, 0}, {"$", false, 0}, {"+$g", false, 0}, {"$g#6", false, 0},
+		{"\x03", true, Interrupt}, {"+\x03", true, Interrupt}, {frame("g"), true, Packet},
+	} {
+		l := &line{Reader: strings.NewReader(frame("g") + test.behind)}
+		c := NewConn(l, 100)
 		if _, err := c.Receive(); err != nil {
 			t.Fatal(err)
 		}
-		if got := c.Buffered(); got != want {
-			t.Errorf("with %q in the buffer Buffered is %v", input, got)
+		reads := l.reads
+		in, whole, err := c.ReceiveReady(false)
+		if whole != test.whole || in.Kind != test.kind || err != nil || l.reads != reads {
+			t.Errorf("behind a packet %q: %v %v %v, %d reads", test.behind, in, whole, err, l.reads-reads)
+		}
+	}
+	l := &line{Reader: &chunks{data: []byte(frame("g") + "+"), size: 2}}
+	c := NewConn(l, 100)
+	for want := 1; want <= 2; want++ {
+		if in, whole, err := c.ReceiveReady(true); whole != (want == 2) || err != nil || l.reads != want {
+			t.Errorf("read %d: %v %v %v, %d reads", want, in, whole, err, l.reads)
 		}
 	}
 }

@@ -381,7 +381,7 @@ func (l *Listener) connected(fd int, peer unix.Sockaddr) (*Connection, error) {
 	} else {
 		fmt.Fprintf(l.messages, "Remote debugging using %s\n", l.endpoint.path)
 	}
-	return &Connection{in: fd, out: fd, release: func() error { return unix.Close(fd) }}, nil
+	return &Connection{in: fd, out: fd, socket: true, release: func() error { return unix.Close(fd) }}, nil
 }
 
 func (l *Listener) takeStandardIO(std standardIO) error {
