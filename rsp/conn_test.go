@@ -318,8 +318,8 @@ func TestReceiveReady(t *testing.T) {
 	}
 	l := &line{Reader: &chunks{data: []byte(frame("g") + "+"), size: 2}}
 	c := NewConn(l, 100)
-	for want := 1; want <= 2; want++ {
-		if in, whole, err := c.ReceiveReady(true); whole != (want == 2) || err != nil || l.reads != want {
+	for want := 1; want <= 3; want++ {
+		if in, whole, err := c.ReceiveReady(true); whole != (want == 3) || err != nil || l.reads != want {
 			t.Errorf("read %d: %v %v %v, %d reads", want, in, whole, err, l.reads)
 		}
 	}
