@@ -37,7 +37,7 @@ func (t *Tracer) Seize(tid int, options int) error {
 
 // SetOptions replaces the PTRACE_O_* options of a stopped thread.
 func (t *Tracer) SetOptions(tid int, options int) error {
-	return failure("set trace options", tid, call(unix.PTRACE_SETOPTIONS, tid, 0, uintptr(options)))
+	return failure("set the trace options of", tid, call(unix.PTRACE_SETOPTIONS, tid, 0, uintptr(options)))
 }
 
 // Interrupt asks a running thread to stop (PTRACE_INTERRUPT). Whatever stop it
@@ -67,7 +67,7 @@ func (t *Tracer) ContinueToSyscall(tid int, signal unix.Signal) error {
 // Listen leaves a thread in its group stop, as if it were not traced, but
 // reports the stop's end (PTRACE_LISTEN).
 func (t *Tracer) Listen(tid int) error {
-	return failure("leave the group stop", tid, call(unix.PTRACE_LISTEN, tid, 0, 0))
+	return failure("leave in its group stop", tid, call(unix.PTRACE_LISTEN, tid, 0, 0))
 }
 
 // Detach lets go of a stopped thread, delivering signal unless it is 0.
@@ -80,17 +80,17 @@ func (t *Tracer) Detach(tid int, signal unix.Signal) error {
 func (t *Tracer) EventMessage(tid int) (uint64, error) {
 	var message uint64
 	errno := call(unix.PTRACE_GETEVENTMSG, tid, 0, uintptr(unsafe.Pointer(&message)))
-	return message, failure("read the event", tid, errno)
+	return message, failure("read the event of", tid, errno)
 }
 
 // Registers reads the general registers of a stopped thread.
 func (t *Tracer) Registers(tid int, registers *Registers) error {
-	return failure("read the registers", tid, call(requestGetRegisters, tid, 0, uintptr(unsafe.Pointer(registers))))
+	return failure("read the registers of", tid, call(requestGetRegisters, tid, 0, uintptr(unsafe.Pointer(registers))))
 }
 
 // SetRegisters writes the general registers of a stopped thread.
 func (t *Tracer) SetRegisters(tid int, registers *Registers) error {
-	return failure("write the registers", tid, call(requestSetRegisters, tid, 0, uintptr(unsafe.Pointer(registers))))
+	return failure("write the registers of", tid, call(requestSetRegisters, tid, 0, uintptr(unsafe.Pointer(registers))))
 }
 
 // Notes of ELF core files that name register sets for PTRACE_GETREGSET
@@ -112,13 +112,13 @@ func registerSet(request, tid, note int, buffer []byte) (int, unix.Errno) {
 // [XSaveLayout] says what lies where.
 func (t *Tracer) XState(tid int, buffer []byte) (int, error) {
 	n, errno := registerSet(unix.PTRACE_GETREGSET, tid, noteXState, buffer)
-	return n, failure("read the vector registers", tid, errno)
+	return n, failure("read the vector registers of", tid, errno)
 }
 
 // SetXState writes what XState read.
 func (t *Tracer) SetXState(tid int, buffer []byte) error {
 	_, errno := registerSet(unix.PTRACE_SETREGSET, tid, noteXState, buffer)
-	return failure("write the vector registers", tid, errno)
+	return failure("write the vector registers of", tid, errno)
 }
 
 // ShadowStackPointer reads the user shadow-stack pointer (kernel 6.6 and
@@ -126,14 +126,14 @@ func (t *Tracer) SetXState(tid int, buffer []byte) error {
 func (t *Tracer) ShadowStackPointer(tid int) (uint64, error) {
 	var value [8]byte
 	_, errno := registerSet(unix.PTRACE_GETREGSET, tid, noteShadowStack, value[:])
-	return *(*uint64)(unsafe.Pointer(&value)), failure("read the shadow-stack pointer", tid, errno)
+	return *(*uint64)(unsafe.Pointer(&value)), failure("read the shadow-stack pointer of", tid, errno)
 }
 
 // SetShadowStackPointer writes the user shadow-stack pointer.
 func (t *Tracer) SetShadowStackPointer(tid int, pointer uint64) error {
 	value := *(*[8]byte)(unsafe.Pointer(&pointer))
 	_, errno := registerSet(unix.PTRACE_SETREGSET, tid, noteShadowStack, value[:])
-	return failure("write the shadow-stack pointer", tid, errno)
+	return failure("write the shadow-stack pointer of", tid, errno)
 }
 
 // Kill sends SIGKILL to a whole process; it takes effect in every ptrace stop.

@@ -13,7 +13,8 @@ var ErrGone = errors.New("the thread is gone or no longer stopped")
 
 // Error is a call of the kernel that failed for one tracee.
 type Error struct {
-	// Operation names what was tried, in words: "read registers".
+	// Operation names what was tried, in words that the thread completes:
+	// "read the registers of".
 	Operation string
 	// TID is the kernel's id of the thread it was tried on.
 	TID int
@@ -22,7 +23,7 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("cannot %s of thread %d: %v", e.Operation, e.TID, e.Errno)
+	return fmt.Sprintf("cannot %s thread %d: %v", e.Operation, e.TID, e.Errno)
 }
 
 // Unwrap gives the errno.

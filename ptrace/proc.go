@@ -123,7 +123,7 @@ func parseProcessStatus(text string) ProcessStatus {
 func ThreadGroup(tid int) (int, error) {
 	status, err := ReadProcessStatus(tid)
 	if err != nil {
-		return 0, goneIfAbsent("find the process", tid, err)
+		return 0, goneIfAbsent("find the process of", tid, err)
 	}
 	return status.Group, nil
 }
@@ -133,7 +133,7 @@ func ThreadGroup(tid int) (int, error) {
 func Tasks(pid int) ([]int, error) {
 	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {
-		return nil, goneIfAbsent("list the threads", pid, err)
+		return nil, goneIfAbsent("list the threads of", pid, err)
 	}
 	tids := make([]int, 0, len(entries))
 	for _, entry := range entries {
@@ -149,7 +149,7 @@ func Tasks(pid int) ([]int, error) {
 func Executable(pid int) (string, error) {
 	name, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
 	if err != nil {
-		return "", goneIfAbsent("find the program", pid, err)
+		return "", goneIfAbsent("find the program of", pid, err)
 	}
 	return name, nil
 }
@@ -159,7 +159,7 @@ func Executable(pid int) (string, error) {
 func AuxiliaryVector(pid int) ([]byte, error) {
 	vector, err := os.ReadFile(fmt.Sprintf("/proc/%d/auxv", pid))
 	if err != nil {
-		return nil, goneIfAbsent("read the auxiliary vector", pid, err)
+		return nil, goneIfAbsent("read the auxiliary vector of", pid, err)
 	}
 	return vector, nil
 }

@@ -35,11 +35,11 @@ const (
 // It fails with EINVAL in a group stop.
 func (t *Tracer) Siginfo(tid int, info *Siginfo) error {
 	errno := call(unix.PTRACE_GETSIGINFO, tid, 0, uintptr(unsafe.Pointer(info)))
-	return failure("read the signal information", tid, errno)
+	return failure("read the signal information of", tid, errno)
 }
 
 // SetSiginfo replaces the information of the signal that stopped a thread.
 func (t *Tracer) SetSiginfo(tid int, info *Siginfo) error {
 	errno := call(unix.PTRACE_SETSIGINFO, tid, 0, uintptr(unsafe.Pointer(info)))
-	return failure("write the signal information", tid, errno)
+	return failure("write the signal information of", tid, errno)
 }

@@ -25,7 +25,7 @@ type LWP struct {
 	// resumption: it will not from any other stop.
 	inSignalStop bool
 	// inSyscall says that it stopped inside a system call (fork, execve), and
-	// leavesSyscall that it was resumed from there: a single step then traps
+	// leavesSyscall that the client resumed it from there: a single step then traps
 	// when the call ends, before an instruction was executed.
 	inSyscall, leavesSyscall bool
 	// groupStopped is the signal of the job-control stop that it is in.
@@ -50,6 +50,7 @@ type LWP struct {
 	xstateWrite     bool
 	shadowStack     uint64
 	haveShadowStack bool
+	noShadowStack   error
 }
 
 type lwpState uint8
@@ -90,7 +91,7 @@ func (l *LWP) needStopped() error {
 	case lwpRunning, lwpHeld:
 		return ErrRunning{l.TID}
 	case lwpEnding:
-		return &ptrace.Error{Operation: "look at the state", TID: l.TID, Errno: unix.ESRCH}
+		return &ptrace.Error{Operation: "look at", TID: l.TID, Errno: unix.ESRCH}
 	}
 	return nil
 }
@@ -141,16 +142,14 @@ func (l *LWP) XStateChanged() { l.xstateWrite = true }
 // kernel's where there is none.
 func (l *LWP) ShadowStackPointer() (uint64, error) {
 	if l.haveShadowStack {
-		return l.shadowStack, nil
+		return l.shadowStack, l.noShadowStack
 	}
 	if err := l.needStopped(); err != nil {
 		return 0, err
 	}
-	pointer, err := l.table.kernel.ShadowStackPointer(l.TID)
-	if err == nil {
-		l.shadowStack, l.haveShadowStack = pointer, true
-	}
-	return pointer, err
+	l.shadowStack, l.noShadowStack = l.table.kernel.ShadowStackPointer(l.TID)
+	l.haveShadowStack = true
+	return l.shadowStack, l.noShadowStack
 }
 
 // SetShadowStackPointer writes it at once.
