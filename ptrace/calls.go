@@ -67,7 +67,7 @@ func (t *Tracer) ContinueToSyscall(tid int, signal unix.Signal) error {
 // Listen leaves a thread in its group stop, as if it were not traced, but
 // reports the stop's end (PTRACE_LISTEN).
 func (t *Tracer) Listen(tid int) error {
-	return failure("leave in its group stop", tid, call(unix.PTRACE_LISTEN, tid, 0, 0))
+	return failure("leave the group stop of", tid, call(unix.PTRACE_LISTEN, tid, 0, 0))
 }
 
 // Detach lets go of a stopped thread, delivering signal unless it is 0.
