@@ -167,7 +167,7 @@ func stepping(s *session, _ program) (float64, bool, error) {
 
 func rangeStepping(s *session, p program) (float64, bool, error) {
 	turn := p.symbols["turn"]
-	end := turn + 6 // two nops, decl %ecx, jnz
+	end := p.symbols["turned"]
 	if _, err := s.must("vCont;s:"+s.thread, "T05"); err != nil {
 		return 0, false, err
 	}

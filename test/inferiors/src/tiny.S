@@ -1,6 +1,6 @@
-/* The smallest program: no libc, one thread, a loop of N turns, status 0.  */
+/* The smallest program: no libc, one thread, a loop of a million turns, status 0.  */
 	.text
-	.globl _start, turn
+	.globl _start, turn, turned
 	.type _start, @function
 _start:
 	movl $1000000, %ecx
@@ -9,6 +9,7 @@ turn:
 	nop
 	decl %ecx
 	jnz turn
+turned:
 	movl $231, %eax
 	xorl %edi, %edi
 	syscall
