@@ -30,6 +30,16 @@ func (t *Table) Attach(pid int) (*Process, error) {
 		return nil, err
 	}
 	leader := process.FirstLWP()
+	for leader == nil && t.Process(pid) == process {
+		event, err := t.kernel.WaitFor(ptrace.AnyThread)
+		if err != nil {
+			t.abandon(process)
+			return nil, err
+		}
+		if err := t.handle(event); err != nil {
+			return nil, err
+		}
+	}
 	if t.Process(pid) != process || leader == nil {
 		t.forgetEnded(pid)
 		return nil, fmt.Errorf("cannot attach to process %d: it ended meanwhile", pid)
@@ -62,8 +72,9 @@ func (t *Table) seizeAll(process *Process) error {
 			switch {
 			case errors.Is(err, ptrace.ErrGone):
 				continue
-			case err != nil && len(tids) > 1 && tid == process.PID:
-				// The leader has ended (EPERM); the others have not.
+			case errors.Is(err, unix.EPERM) && (len(process.lwps) > 0 || len(tids) > 1 && tid == process.PID):
+				// It has ended, as a leader may before the others, or one that
+				// is traced already has just made it and will say so.
 				continue
 			case err != nil:
 				return err

@@ -31,9 +31,35 @@ type softwareBreakpoint struct {
 func newAddressSpace(memory Memory) *AddressSpace { return &AddressSpace{memory: memory, users: 1} }
 
 // copyFor returns the space of a forked child, which begins with a copy of
-// every byte, the breakpoints among them.
+// every byte, the breakpoints among them. Whether those were lifted when the
+// copy was made only its memory tells: if so, they are in the child too.
 func (a *AddressSpace) copyFor(memory Memory) *AddressSpace {
-	return &AddressSpace{memory: memory, users: 1, inserted: slices.Clone(a.inserted), lifted: a.lifted}
+	child := &AddressSpace{memory: memory, users: 1, inserted: slices.Clone(a.inserted)}
+	for i := range child.inserted {
+		breakpoint := &child.inserted[i]
+		var now [1]byte
+		if n, _ := memory.Read(breakpoint.address, now[:]); n == 1 && now[0] != breakpointInstruction {
+			breakpoint.below = now[0]
+			child.lifted = true
+		}
+	}
+	if child.lifted {
+		child.lifted = false
+		// What cannot be written is not there.
+		_ = child.lift()
+	}
+	return child
+}
+
+// holds tells whether the memory has an int3 at each of some breakpoints.
+func (a *AddressSpace) holds(inserted []softwareBreakpoint) bool {
+	for _, breakpoint := range inserted {
+		var now [1]byte
+		if n, _ := a.memory.Read(breakpoint.address, now[:]); n == 0 || now[0] != breakpointInstruction {
+			return false
+		}
+	}
+	return len(inserted) > 0
 }
 
 func (a *AddressSpace) release() {

@@ -11,8 +11,17 @@ import (
 
 // Detach lets a stopped process go on as if it had never been traced: no
 // breakpoint in its memory, no debug register set, each signal delivered that
-// it was stopped by and has not had. The process is out of the table then.
+// it was stopped by and has not had. The process is out of the table then, and
+// its children that were not reported yet are let go too.
+//
+// Where a vfork child shares the memory of the process and stays, it goes
+// without breakpoints until it executes a program.
 func (t *Table) Detach(process *Process) error {
+	for _, child := range t.UnreportedChildren(process) {
+		if err := t.Detach(child); err != nil {
+			return err
+		}
+	}
 	for _, lwp := range process.lwps {
 		if lwp.state == lwpRunning {
 			return ErrRunning{lwp.TID}
@@ -39,25 +48,8 @@ func (t *Table) Detach(process *Process) error {
 			failures = append(failures, t.detachLWP(lwp))
 		}
 	}
-	space := process.space
 	t.removeProcess(process)
-	if process.vforkParent == nil && space.users > 0 && !t.sharedByVFork(space) {
-		failures = append(failures, space.restore())
-	}
 	return errors.Join(failures...)
-}
-
-// sharedByVFork tells whether a traced process waits for somebody who runs in
-// its memory; its breakpoints come back when that is over.
-func (t *Table) sharedByVFork(space *AddressSpace) bool {
-	for _, process := range t.processes {
-		for _, lwp := range process.lwps {
-			if process.space == space && (lwp.state == lwpHeld || lwp.vforking) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // awaitVFork waits for an LWP that the kernel holds for its vfork child: until

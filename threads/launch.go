@@ -80,8 +80,8 @@ func (t *Table) letChildGo(creator int) error {
 	if err != nil {
 		return err
 	}
-	alive, err := t.firstStop(int(message))
-	if err != nil || !alive {
+	first, err := t.firstStop(int(message))
+	if err != nil || first.Kind == ptrace.NoEvent {
 		return err
 	}
 	return t.kernel.Detach(int(message), 0)

@@ -21,9 +21,16 @@ type Process struct {
 	hardware HardwarePoints
 	// vforkParent is the process whose memory it runs in, held meanwhile.
 	vforkParent *Process
+	// vforkCreator is the LWP of vforkParent that is held.
+	vforkCreator *LWP
+	// stopTold says that the client knows of the job-control stop in force.
+	stopTold bool
 	// unstopped says that the client had it run on out of a job-control stop
 	// that is still in force.
 	unstopped bool
+	// unreported says that the client was not told of its birth yet; until
+	// then nothing that the client asks concerns it.
+	unreported bool
 }
 
 // LWPs are its threads, oldest first. The slice is the table's own.
@@ -47,6 +54,10 @@ func (p *Process) FirstLWP() *LWP {
 	}
 	return nil
 }
+
+// Unreported tells whether the client was not told yet that a process of its
+// made this one, which stays stopped until then.
+func (p *Process) Unreported() bool { return p.unreported }
 
 // Memory is its address space, without the breakpoints in it.
 func (p *Process) Memory() *AddressSpace { return p.space }

@@ -49,14 +49,21 @@ func (t *Table) Resume(decide func(lwp *LWP) Action) error {
 	t.news = true
 	for _, process := range t.processes {
 		for _, lwp := range process.lwps {
-			if lwp.state != lwpStopped && lwp.state != lwpHeld {
+			if process.unreported || lwp.state != lwpStopped && lwp.state != lwpHeld {
 				continue
 			}
 			action := decide(lwp)
 			lwp.asked = action
-			if action.Kind == Stay || lwp.state == lwpHeld {
+			if action.Kind == Stay {
 				continue
 			}
+			if lwp.state == lwpHeld {
+				if err := t.send(lwp, action.Signal); err != nil {
+					return err
+				}
+				continue
+			}
+			lwp.leavesSyscall = lwp.inSyscall
 			if err := t.resume(lwp, action.Signal); err != nil {
 				return err
 			}
@@ -74,6 +81,11 @@ func (t *Table) resume(lwp *LWP, signal unix.Signal) error {
 		lwp.pending = Stop{}
 		return t.start(lwp, signal)
 	}
+	return t.send(lwp, signal)
+}
+
+// send gives an LWP a signal that it cannot be resumed with.
+func (t *Table) send(lwp *LWP, signal unix.Signal) error {
 	if signal == 0 {
 		return nil
 	}
@@ -143,7 +155,7 @@ func (t *Table) start(lwp *LWP, signal unix.Signal) error {
 	}
 	lwp.interrupting = false
 	lwp.inSignalStop = false
-	lwp.leavesSyscall, lwp.inSyscall = lwp.inSyscall, false
+	lwp.inSyscall = false
 	lwp.reported = Stop{}
 	if lwp.vforking {
 		t.enter(lwp, lwpHeld)
@@ -155,6 +167,11 @@ func (t *Table) start(lwp *LWP, signal unix.Signal) error {
 		t.likely = lwp.TID
 	}
 	return err
+}
+
+// stopsJobs tells whether a signal's default action is a job-control stop.
+func stopsJobs(signal unix.Signal) bool {
+	return signal == unix.SIGSTOP || signal == unix.SIGTSTP || signal == unix.SIGTTIN || signal == unix.SIGTTOU
 }
 
 func (t *Table) release(lwp *LWP, signal unix.Signal) error {
@@ -182,8 +199,15 @@ func (t *Table) release(lwp *LWP, signal unix.Signal) error {
 		signal = 0
 	}
 	if lwp.groupStopped != 0 {
+		if !lwp.Process.stopTold && lwp.asked.Kind == Continue {
+			return t.leaveListening(lwp)
+		}
 		lwp.groupStopped = 0
 		lwp.Process.unstopped = true
+	}
+	if stopsJobs(signal) {
+		// What it stops is news, whatever was in force before.
+		lwp.Process.stopTold, lwp.Process.unstopped = false, false
 	}
 	if lwp.asked.steps() {
 		return t.kernel.Step(lwp.TID, signal)

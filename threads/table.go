@@ -1,6 +1,7 @@
 package threads
 
 import (
+	"errors"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -49,6 +50,9 @@ type Table struct {
 	// early keeps the first stop of a child that came before its creator's
 	// report of it.
 	early map[int]ptrace.Event
+	// departed are the breakpoints of memory that is not the table's any more;
+	// a child that is not known yet may have a copy of them.
+	departed [][]softwareBreakpoint
 	// ended are processes that are gone and not yet reported.
 	ended []Stop
 	// news says that something may have come up that is to be reported.
@@ -130,10 +134,28 @@ func (t *Table) removeProcess(process *Process) {
 	}
 	for _, other := range t.processes {
 		if other.vforkParent == process {
-			other.vforkParent = nil
+			other.vforkParent, other.vforkCreator = nil, nil
 		}
 	}
-	process.space.release()
+	t.releaseSpace(process.space)
+}
+
+// releaseSpace gives up a process's part in its memory.
+func (t *Table) releaseSpace(space *AddressSpace) {
+	const remembered = 8
+	if len(space.inserted) > 0 && space.users == 1 {
+		if len(t.departed) == remembered {
+			t.departed = slices.Delete(t.departed, 0, 1)
+		}
+		t.departed = append(t.departed, space.inserted)
+	}
+	space.release()
+}
+
+// gone tells whether an error only says that a task has been killed, which the
+// kernel's reports say better.
+func gone(err error) bool {
+	return errors.Is(err, ptrace.ErrGone) || errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENOENT)
 }
 
 // Last is the LWP that was reported last; nil when it is gone or there was

@@ -56,7 +56,9 @@ func (t *Table) trapped(lwp *LWP) (Stop, error) {
 	}
 	// From here on nothing is to be delivered: the signal is the debugger's.
 	lwp.inSignalStop = false
-	if cause == trapStep && t.siginfo.Code() == ptrace.TrapBreakpoint && lwp.leavesSyscall {
+	leavesSyscall := lwp.leavesSyscall
+	lwp.leavesSyscall = false
+	if cause == trapStep && t.siginfo.Code() == ptrace.TrapBreakpoint && leavesSyscall {
 		return Stop{}, nil
 	}
 	if lwp.Process.hardware.used() {
@@ -97,8 +99,11 @@ func (t *Table) meetTrap(lwp *LWP, event ptrace.Event) (bool, error) {
 			if info := &t.queue[i]; info.Signal() == unix.SIGTRAP && info.Code() > 0 {
 				err := t.kernel.Continue(lwp.TID, 0)
 				if err == nil {
+					lwp.groupStopped = 0
 					lwp.rejoining = event.Kind == ptrace.GroupStop
 					t.enter(lwp, lwpRunning)
+					// It stops by itself; an interrupt would come before again.
+					lwp.interrupting = true
 				}
 				return true, err
 			}

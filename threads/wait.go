@@ -21,8 +21,14 @@ func (t *Table) Wait() (Stop, error) {
 			}
 			t.news = false
 		}
-		if t.running+t.held == 0 && !t.endsToCome() {
-			return Stop{Kind: NoResumed}, nil
+		if t.running == 0 && !t.heldResumed() && !t.endsToCome() {
+			t.interrupted = false
+			return Stop{Kind: NoResumed}, t.adoptOrphans()
+		}
+		if t.interrupted {
+			if err := t.renewInterrupt(); err != nil {
+				return Stop{}, err
+			}
 		}
 		event, err := t.kernel.Wait(t.likely)
 		if err != nil {
@@ -32,6 +38,19 @@ func (t *Table) Wait() (Stop, error) {
 			return Stop{}, err
 		}
 	}
+}
+
+// heldResumed tells whether the client has resumed an LWP that is held.
+func (t *Table) heldResumed() bool {
+	if t.held == 0 {
+		return false
+	}
+	for _, lwp := range t.lwps {
+		if lwp.state == lwpHeld && lwp.asked.Kind != Stay {
+			return true
+		}
+	}
+	return false
 }
 
 // endsToCome tells whether a thread that is ending will be reported without
@@ -62,18 +81,96 @@ func (t *Table) settle(stop Stop) (Stop, error) {
 	if err := t.StopAll(); err != nil {
 		return Stop{}, err
 	}
+	if err := t.adoptOrphans(); err != nil {
+		return Stop{}, err
+	}
+	if lwp := stop.LWP; lwp != nil && (t.lwps[lwp.TID] != lwp || lwp.state != lwpStopped && lwp.state != lwpHeld || lwp.pending != stop) {
+		// It was killed meanwhile, or another thread executed a program, which
+		// is what there is to tell.
+		if err := t.goOn(); err != nil {
+			return Stop{}, err
+		}
+		return t.Wait()
+	}
 	t.interrupted = false
+	for _, lwp := range t.lwps {
+		if lwp.pending.Kind == Interrupted {
+			lwp.pending = Stop{}
+		}
+	}
 	if stop.LWP == nil {
 		return stop, nil
-	}
-	if t.lwps[stop.LWP.TID] != stop.LWP || stop.LWP.state != lwpStopped {
-		// It was killed meanwhile, which is what there is to tell.
-		return t.Wait()
 	}
 	stop.LWP.pending = Stop{}
 	stop.LWP.reported = stop
 	t.turn = stop.LWP.TID
+	if child := t.Process(stop.Child); child != nil && (stop.Kind == Forked || stop.Kind == VForked) {
+		child.unreported = false
+	}
 	return stop, nil
+}
+
+// goOn resumes what was stopped for a report that is not made.
+func (t *Table) goOn() error {
+	t.stopping = false
+	t.news = true
+	for _, process := range t.processes {
+		for _, lwp := range process.lwps {
+			if lwp.state == lwpStopped && lwp.pending.Kind == NoStop && lwp.asked.Kind != Stay {
+				if err := t.start(lwp, 0); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// adoptOrphans deals with new tasks whose creators were killed before they
+// could tell of them. It is called when nothing runs, so that every creator
+// that could has told.
+func (t *Table) adoptOrphans() error {
+	for tid := range t.early {
+		delete(t.early, tid)
+		group, err := t.kernel.ThreadGroup(tid)
+		if err == nil {
+			if process := t.Process(group); process != nil {
+				process.addLWP(tid).asked = Action{Kind: Continue}
+				continue
+			}
+			err = t.letOrphanGo(tid)
+		}
+		if err != nil && !gone(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// letOrphanGo detaches from a process whose creator cannot tell of it: the
+// client never knew it. Its memory has the breakpoints that its parent's had,
+// and the parent may be gone: it is found by them.
+func (t *Table) letOrphanGo(pid int) error {
+	memory, err := t.kernel.OpenMemory(pid)
+	if err != nil {
+		return err
+	}
+	space := newAddressSpace(memory)
+	defer space.release()
+	candidates := slices.Clone(t.departed)
+	for _, process := range t.processes {
+		candidates = append(candidates, process.space.inserted)
+	}
+	for _, inserted := range candidates {
+		if space.holds(inserted) {
+			space.inserted = inserted
+			if err := space.lift(); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	return t.kernel.Detach(pid, 0)
 }
 
 // next chooses among what is waiting to be reported: the end of a process
@@ -88,7 +185,7 @@ func (t *Table) next() (Stop, bool) {
 	passedTurn := false
 	for _, process := range t.processes {
 		for _, lwp := range process.lwps {
-			if lwp.state == lwpStopped && lwp.pending.Kind != NoStop && lwp.asked.Kind != Stay &&
+			if (lwp.state == lwpStopped || lwp.state == lwpHeld) && lwp.pending.Kind != NoStop && lwp.asked.Kind != Stay &&
 				(chosen == nil || passedTurn) {
 				chosen = lwp
 				if passedTurn {
@@ -106,9 +203,11 @@ func (t *Table) next() (Stop, bool) {
 
 // Interrupt asks for a stop though nothing happened. Wait then reports the
 // oldest LWP that runs in the process that was reported last, or in another,
-// as Interrupted, unless something else is reported first.
+// as Interrupted, unless something else is reported first. Where only LWPs run
+// that the kernel holds for their vfork children, one of those is reported,
+// and stays held.
 func (t *Table) Interrupt() error {
-	var target *LWP
+	var target, held *LWP
 	last := t.lwps[t.turn]
 	for _, process := range t.processes {
 		for _, lwp := range process.lwps {
@@ -116,17 +215,35 @@ func (t *Table) Interrupt() error {
 			if lwp.state == lwpRunning && (target == nil || preferred && target.Process != process) {
 				target = lwp
 			}
+			if lwp.state == lwpHeld && lwp.asked.Kind != Stay && held == nil {
+				held = lwp
+			}
 		}
 	}
+	t.interrupted = true
 	if target == nil {
+		if held != nil {
+			held.pending = Stop{Kind: Interrupted, PID: held.Process.PID, LWP: held}
+			t.news = true
+		}
 		return nil
 	}
-	t.interrupted = true
 	target.interrupting = true
 	if err := t.kernel.Interrupt(target.TID); err != nil && !errors.Is(err, ptrace.ErrGone) {
 		return err
 	}
 	return nil
+}
+
+// renewInterrupt asks again where the interrupted LWP ended, or stopped for
+// something that the client is not told of, which satisfied the interrupt.
+func (t *Table) renewInterrupt() error {
+	for _, lwp := range t.lwps {
+		if lwp.state == lwpRunning && lwp.interrupting {
+			return nil
+		}
+	}
+	return t.Interrupt()
 }
 
 // StopAll stops every LWP that runs. What they stop for is kept.
@@ -176,16 +293,21 @@ func (t *Table) handle(event ptrace.Event) error {
 		return t.handleUnknown(event)
 	}
 	if event.Ended() {
-		t.end(lwp, event)
-		return nil
+		return t.end(lwp, event)
 	}
 	t.leave(lwp)
 	lwp.forget()
 	lwp.interrupting = false
 	lwp.inSignalStop = false
 	lwp.inSyscall = stopsInSyscall(event.Kind)
+	if event.Kind != ptrace.GroupStop {
+		lwp.groupStopped = 0
+	}
+	if err := t.dropPending(lwp); err != nil {
+		return err
+	}
 	stop, err := t.decode(lwp, event)
-	if errors.Is(err, ptrace.ErrGone) {
+	if gone(err) {
 		// Killed while it was being looked at. Its last event is on the way,
 		// so it counts as running.
 		lwp.forget()
@@ -203,10 +325,23 @@ func (t *Table) handle(event ptrace.Event) error {
 		t.news = true
 		return nil
 	}
-	if t.stopping {
+	if t.stopping || lwp.asked.Kind == Stay {
 		return nil
 	}
 	return t.start(lwp, 0)
+}
+
+// dropPending forgets what an LWP had to tell and will not any more. A child
+// that it made is let go, since the client never knew it.
+func (t *Table) dropPending(lwp *LWP) error {
+	stop := lwp.pending
+	lwp.pending = Stop{}
+	if stop.Kind == Forked || stop.Kind == VForked {
+		if child := t.Process(stop.Child); child != nil {
+			return t.Detach(child)
+		}
+	}
+	return nil
 }
 
 // stopsInSyscall tells whether a kind of event stops the thread in the middle of
@@ -221,7 +356,12 @@ func stopsInSyscall(kind ptrace.EventKind) bool {
 
 // handleUnknown takes in an event of a task that its creator has not reported.
 func (t *Table) handleUnknown(event ptrace.Event) error {
-	switch {
+	switch process := t.Process(event.TID); {
+	case process != nil && event.Kind == ptrace.Execed:
+		// The leader had ended when the process was attached to; now the
+		// caller of execve has its id.
+		process.addLWP(event.TID)
+		return t.handle(event)
 	case event.Ended():
 		delete(t.early, event.TID)
 	case event.Kind == ptrace.Exiting:
@@ -262,36 +402,30 @@ func (t *Table) decode(lwp *LWP, event ptrace.Event) (Stop, error) {
 		stop.Kind, stop.Signal = Signalled, event.Signal
 		return stop, nil
 	case ptrace.GroupStop:
-		if lwp.groupStopped == event.Signal || t.groupStopKnown(process, event.Signal) {
-			lwp.groupStopped = event.Signal
-			if t.interrupted {
-				stop.Kind = Interrupted
-				return stop, nil
-			}
-			if t.stopping {
-				return Stop{}, nil
-			}
-			return Stop{}, t.listen(lwp)
+		if process.unstopped {
+			// As long as the job-control stop is in force an interrupt looks
+			// like it (kernel/signal.c, do_jobctl_trap).
+			return t.interruptStop(stop), nil
 		}
 		lwp.groupStopped = event.Signal
-		if t.Pass.Has(event.Signal) && !t.stopping {
-			return Stop{}, t.listen(lwp)
-		}
-		stop.Kind, stop.Signal = GroupStopped, event.Signal
-		return stop, nil
-	case ptrace.InterruptStop:
-		lwp.groupStopped = 0
-		if t.interrupted && !t.stopping {
-			stop.Kind = Interrupted
+		if !process.stopTold && !t.Pass.Has(event.Signal) {
+			process.stopTold = true
+			stop.Kind, stop.Signal = GroupStopped, event.Signal
 			return stop, nil
 		}
-		return Stop{}, nil
+		if stop = t.interruptStop(stop); stop.Kind == NoStop && !t.stopping {
+			return Stop{}, t.listen(lwp)
+		}
+		return stop, nil
+	case ptrace.InterruptStop:
+		process.stopTold, process.unstopped = false, false
+		return t.interruptStop(stop), nil
 	case ptrace.Forked, ptrace.VForked, ptrace.Cloned:
 		return t.childAppeared(lwp, event)
 	case ptrace.VForkDone:
-		lwp.vforking = false
-		t.vforkDone(process)
-		if t.Events.VFork {
+		told := lwp.vforking
+		t.vforkDone(lwp)
+		if told && t.Events.VFork {
 			stop.Kind = VForkDone
 			return stop, nil
 		}
@@ -303,7 +437,6 @@ func (t *Table) decode(lwp *LWP, event ptrace.Event) (Stop, error) {
 		// neither be looked at nor be brought back.
 		err := t.kernel.Continue(lwp.TID, 0)
 		lwp.state = lwpEnding
-		lwp.pending = Stop{}
 		lwp.forget()
 		if errors.Is(err, ptrace.ErrGone) {
 			err = nil
@@ -313,21 +446,19 @@ func (t *Table) decode(lwp *LWP, event ptrace.Event) (Stop, error) {
 	return Stop{}, nil
 }
 
-// groupStopKnown tells whether another LWP of the process reported the same
-// job-control stop already: every thread enters it.
-func (t *Table) groupStopKnown(process *Process, signal unix.Signal) bool {
-	for _, lwp := range process.lwps {
-		if lwp.state == lwpStopped && lwp.groupStopped == signal {
-			return true
-		}
+// interruptStop is what a stop without a cause of its own is to the client.
+func (t *Table) interruptStop(stop Stop) Stop {
+	if !t.interrupted || t.stopping {
+		return Stop{}
 	}
-	return false
+	stop.Kind = Interrupted
+	return stop
 }
 
 // listen leaves an LWP in its job-control stop, as if nobody traced it; it
 // counts as running, because its next event comes by itself.
 func (t *Table) listen(lwp *LWP) error {
-	if err := t.kernel.Listen(lwp.TID); err != nil {
+	if err := t.leaveListening(lwp); err != nil {
 		return err
 	}
 	lwp.forget()
@@ -335,16 +466,32 @@ func (t *Table) listen(lwp *LWP) error {
 	return nil
 }
 
+func (t *Table) leaveListening(lwp *LWP) error {
+	err := t.kernel.Listen(lwp.TID)
+	if errors.Is(err, unix.EIO) {
+		// It is in another stop by now, the one of its exit: it was killed.
+		return ptrace.ErrGone
+	}
+	return err
+}
+
 // end takes in the end of a thread.
-func (t *Table) end(lwp *LWP, event ptrace.Event) {
+func (t *Table) end(lwp *LWP, event ptrace.Event) error {
 	process := lwp.Process
 	process.removeLWP(lwp)
 	lwp.state = lwpEnding
-	lwp.pending = Stop{}
+	if err := t.dropPending(lwp); err != nil {
+		return err
+	}
 	if event.TID != process.PID && len(process.lwps) > 0 {
 		// The last one speaks for the process only where the leader had ended
 		// before it could be attached to.
-		return
+		return nil
+	}
+	for _, other := range process.lwps {
+		if err := t.dropPending(other); err != nil {
+			return err
+		}
 	}
 	stop := Stop{Kind: Exited, PID: process.PID, Status: event.Status}
 	if event.Kind == ptrace.Killed {
@@ -353,27 +500,32 @@ func (t *Table) end(lwp *LWP, event ptrace.Event) {
 	t.removeProcess(process)
 	t.ended = append(t.ended, stop)
 	t.news = true
+	return nil
 }
 
-// firstStop waits for the stop that a new task begins with. It is false when
-// the task ended before.
-func (t *Table) firstStop(tid int) (bool, error) {
+// firstStop waits for the stop that a new task begins with. The event is none
+// when the task ended before.
+func (t *Table) firstStop(tid int) (ptrace.Event, error) {
 	event, early := t.early[tid]
 	delete(t.early, tid)
 	if !early {
 		var err error
 		if event, err = t.kernel.WaitFor(tid); errors.Is(err, ptrace.ErrNoTracees) {
-			return false, nil
+			return ptrace.Event{}, nil
 		} else if err != nil {
-			return false, err
+			return ptrace.Event{}, err
 		}
 	}
 	if event.Kind == ptrace.Exiting {
 		if err := t.kernel.Continue(tid, 0); err != nil && !errors.Is(err, ptrace.ErrGone) {
-			return false, err
+			return ptrace.Event{}, err
 		}
+		return ptrace.Event{}, nil
 	}
-	return !event.Ended() && event.Kind != ptrace.Exiting, nil
+	if event.Ended() {
+		return ptrace.Event{}, nil
+	}
+	return event, nil
 }
 
 // childAppeared adds the task that an LWP has just made.
@@ -383,6 +535,10 @@ func (t *Table) childAppeared(creator *LWP, event ptrace.Event) (Stop, error) {
 		return Stop{}, err
 	}
 	tid, process := int(message), creator.Process
+	if t.lwps[tid] != nil {
+		// The creator was killed, and the number is that of its exit stop.
+		return Stop{}, nil
+	}
 	group, err := t.kernel.ThreadGroup(tid)
 	if err != nil {
 		if errors.Is(err, ptrace.ErrGone) {
@@ -395,34 +551,47 @@ func (t *Table) childAppeared(creator *LWP, event ptrace.Event) (Stop, error) {
 	if kind == ChildLWP {
 		return Stop{}, t.threadAppeared(process, tid)
 	}
-	alive, err := t.firstStop(tid)
-	if err != nil || !alive {
+	first, err := t.firstStop(tid)
+	if err != nil || first.Kind == ptrace.NoEvent {
 		return Stop{}, err
 	}
 	child, err := t.processAppeared(process, tid, kind)
+	if gone(err) {
+		return Stop{}, nil
+	}
 	if err != nil {
 		return Stop{}, err
 	}
-	creator.vforking = kind == ChildVFork
+	if kind == ChildVFork {
+		creator.vforking, child.vforkCreator = true, creator
+	}
 	stop := Stop{Kind: Forked, PID: process.PID, LWP: creator, Child: child.PID}
 	wanted := t.Events.Fork
 	if kind == ChildVFork {
 		stop.Kind, wanted = VForked, t.Events.VFork
 	}
-	if wanted {
-		return stop, nil
+	if !wanted {
+		return Stop{}, t.Detach(child)
 	}
-	return Stop{}, t.Detach(child)
+	child.unreported = true
+	if kind == ChildFork {
+		// Where they cannot be put back there is no memory to put them in.
+		_ = child.space.restore()
+	}
+	return stop, nil
 }
 
 // threadAppeared adds an LWP and lets it run as its process does.
 func (t *Table) threadAppeared(process *Process, tid int) error {
-	alive, err := t.firstStop(tid)
-	if err != nil || !alive {
+	first, err := t.firstStop(tid)
+	if err != nil || first.Kind == ptrace.NoEvent {
 		return err
 	}
 	lwp := process.addLWP(tid)
 	lwp.asked = Action{Kind: Continue}
+	if first.Kind == ptrace.GroupStop && !process.unstopped {
+		lwp.groupStopped = first.Signal
+	}
 	if t.stopping {
 		return nil
 	}
@@ -450,39 +619,60 @@ func (t *Table) processAppeared(parent *Process, pid int, kind ChildKind) (*Proc
 	return child, nil
 }
 
-// vforkDone ends the sharing of memory with a vfork child.
-func (t *Table) vforkDone(parent *Process) {
+// vforkDone ends the sharing of memory with the vfork child of an LWP. The
+// breakpoints come back unless another LWP lends it to an untraced child too.
+func (t *Table) vforkDone(creator *LWP) {
+	creator.vforking = false
+	space := creator.Process.space
 	for _, other := range t.processes {
-		if other.vforkParent == parent {
-			other.vforkParent = nil
+		if other.vforkCreator == creator {
+			other.vforkParent, other.vforkCreator = nil, nil
+		}
+	}
+	for _, other := range t.processes {
+		for _, lwp := range other.lwps {
+			if other.space == space && lwp.vforking {
+				return
+			}
 		}
 	}
 	// A breakpoint in memory that is not there any more cannot be put back,
 	// and the client removes it later without an error.
-	_ = parent.space.restore()
+	_ = space.restore()
 }
 
 // execed starts the process over: one LWP, new memory, no breakpoints.
 func (t *Table) execed(lwp *LWP) (Stop, error) {
 	process := lwp.Process
-	if former, err := t.kernel.EventMessage(lwp.TID); err != nil {
+	former, err := t.kernel.EventMessage(lwp.TID)
+	if err != nil {
 		return Stop{}, err
-	} else if caller := t.lwps[int(former)]; caller != nil && caller.Process == process {
+	}
+	if caller := t.lwps[int(former)]; caller != nil && caller.Process == process {
 		lwp.asked = caller.asked
 	}
 	for _, other := range slices.Clone(process.lwps) {
 		if other != lwp {
 			process.removeLWP(other)
+			if err := t.dropPending(other); err != nil {
+				return Stop{}, err
+			}
+		}
+	}
+	for _, child := range t.processes {
+		if child.vforkParent == process {
+			child.vforkParent, child.vforkCreator = nil, nil
 		}
 	}
 	space, err := t.openSpace(lwp.TID)
 	if err != nil {
 		return Stop{}, err
 	}
-	process.space.release()
+	t.releaseSpace(process.space)
 	process.space = space
-	process.vforkParent = nil
-	lwp.vforking, process.unstopped = false, false
+	process.vforkParent, process.vforkCreator = nil, nil
+	process.stopTold, process.unstopped = false, false
+	lwp.vforking = false
 	// The kernel has cleared the debug registers (flush_ptrace_hw_breakpoint).
 	process.hardware = HardwarePoints{}
 	lwp.debugVersion = 0

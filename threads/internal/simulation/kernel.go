@@ -126,7 +126,7 @@ type Kernel struct {
 	// Programs are those that Launch and Exec can run.
 	Programs []Program
 	// Ends and Births are what happened to processes, in order; Execs are the
-	// processes that executed another program.
+	// processes whose executions of another program were reported to a wait.
 	Ends   []End
 	Births []Birth
 	Execs  []int
@@ -143,9 +143,13 @@ type Kernel struct {
 	trace []string
 }
 
+// FirstID is the id of the first task. Ids meet exit statuses as they do in a
+// container, since a status can be taken for the id of a new task.
+const FirstID = 7
+
 // NewKernel makes one without processes.
 func NewKernel(scheduler Scheduler, programs []Program) *Kernel {
-	return &Kernel{scheduler: scheduler, Programs: programs, tasks: map[int]*task{}, next: 100}
+	return &Kernel{scheduler: scheduler, Programs: programs, tasks: map[int]*task{}, next: FirstID}
 }
 
 func (k *Kernel) fault(format string, arguments ...any) {
@@ -244,10 +248,7 @@ type TaskState struct {
 	Stopped, Dying, Held, Listening, Ended bool
 	// JobStopped: in a job-control stop that no tracer has a part in.
 	JobStopped bool
-	// InCall: its last stop was in the middle of a system call, which a step
-	// from there only ends.
-	InCall bool
-	PC     uint64
+	PC         uint64
 	// Executed counts the instructions that it has completed, with the entry
 	// to a signal handler.
 	Executed int
@@ -267,15 +268,7 @@ func (k *Kernel) Task(tid int) (TaskState, bool) {
 	return TaskState{TID: tid, PID: t.group.pid, Traced: t.traced, Stopped: t.state == stopped && t.waited && !t.listening,
 		Dying: t.killed || t.ending || t.state == zombie, Held: t.vforkChild != nil, Listening: t.listening,
 		Ended: t.state == zombie, JobStopped: t.state == jobStopped, PC: t.registers.Rip, Executed: t.executed,
-		Sent: t.information.sent, InCall: t.state == stopped && inCall(t.event.Kind), DebugControl: t.debug[7]}, true
-}
-
-func inCall(kind ptrace.EventKind) bool {
-	switch kind {
-	case ptrace.Forked, ptrace.VForked, ptrace.Cloned, ptrace.VForkDone, ptrace.Execed:
-		return true
-	}
-	return false
+		Sent: t.information.sent, DebugControl: t.debug[7]}, true
 }
 
 // TaskIDs are the ids of all tasks, oldest first.

@@ -233,7 +233,8 @@ func (k *Kernel) die(t *task, end End) {
 		return
 	}
 	t.killed = false
-	k.stop(t, ptrace.Event{Kind: ptrace.Exiting, Signal: unix.SIGTRAP}, 0, then)
+	status := uint64(end.Status)<<8 | uint64(end.Signal)
+	k.stop(t, ptrace.Event{Kind: ptrace.Exiting, Signal: unix.SIGTRAP}, status, then)
 }
 
 // bury makes a zombie of a task, or nothing where nobody wants to know.
@@ -309,11 +310,7 @@ func (k *Kernel) execute(t *task) {
 	}
 	t.executed++
 	// Only the outermost return to the program ends a step.
-	finish := func() {
-		if t.stepping {
-			t.trap(ptrace.TrapBreakpoint)
-		}
-	}
+	finish := func() { t.finishCall() }
 	switch instruction.Operation {
 	case Store, Load:
 		k.access(t, instruction)
@@ -335,6 +332,8 @@ func (k *Kernel) execute(t *task) {
 		finish()
 		return
 	case Pause:
+		// It counts when it is over, which the handler does.
+		t.executed--
 		t.paused = true
 		return
 	case Jump:
@@ -343,6 +342,13 @@ func (k *Kernel) execute(t *task) {
 	if t.stepping {
 		t.debug[6] = 0
 		t.trap(ptrace.TrapTrace)
+	}
+}
+
+// finishCall is the end of a system call, where a step of it ends.
+func (t *task) finishCall() {
+	if t.stepping {
+		t.trap(ptrace.TrapBreakpoint)
 	}
 }
 
@@ -442,6 +448,5 @@ func (k *Kernel) finishExec(t *task, program int, finish func()) {
 	t.debug, t.resumeFlag = [8]uint64{}, false
 	t.registers = ptrace.Registers{Rip: Code}
 	k.letGo(t)
-	k.Execs = append(k.Execs, g.pid)
 	t.then = func() { k.stop(t, ptrace.Event{Kind: ptrace.Execed, Signal: unix.SIGTRAP}, uint64(former), finish) }
 }

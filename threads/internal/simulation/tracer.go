@@ -56,6 +56,9 @@ func (k *Kernel) take(tid int) ptrace.Event {
 	t := k.tasks[tid]
 	t.waited = true
 	if t.state == stopped {
+		if t.event.Kind == ptrace.Execed {
+			k.Execs = append(k.Execs, tid)
+		}
 		return t.event
 	}
 	end := t.end
@@ -122,7 +125,7 @@ func (k *Kernel) Launch(program ptrace.Program) (int, error) {
 	pid := k.Start(number)
 	t := k.tasks[pid]
 	t.group.own, t.traced = true, true
-	k.stop(t, ptrace.Event{Kind: ptrace.Execed, Signal: unix.SIGTRAP}, uint64(pid), nil)
+	k.stop(t, ptrace.Event{Kind: ptrace.Execed, Signal: unix.SIGTRAP}, uint64(pid), t.finishCall)
 	t.waited = true
 	return pid, nil
 }
@@ -170,7 +173,8 @@ func (k *Kernel) inStop(tid int) (*task, error) {
 	if t == nil || !t.traced || t.state != stopped || t.listening {
 		return nil, gone(tid)
 	}
-	if !t.waited {
+	if !t.waited && t.event.Kind != ptrace.Exiting {
+		// Only one that was killed may have moved on unseen.
 		k.fault("a request to %d, whose stop was not waited for", tid)
 	}
 	return t, nil
