@@ -49,7 +49,7 @@ func (s *session) monitor(request *rsp.Monitor) (rsp.Reply, error) {
 		}
 		return rsp.Hex(output), nil
 	}
-	return s.monitorFailure("Unknown monitor command; \"monitor help\" lists those there are.")
+	return s.monitorFailure("Unknown monitor command; try \"monitor help\"")
 }
 
 func (s *session) monitorFailure(text string) (rsp.Reply, error) {
@@ -82,9 +82,6 @@ func (s *session) monitorExit(string) (string, error) {
 func switchLog(name string, choose func(s *Server) Log) func(s *session, argument string) (string, error) {
 	return func(s *session, argument string) (string, error) {
 		log := choose(s.server)
-		if log == nil {
-			return "", refusal("this server keeps no such log")
-		}
 		switch argument {
 		case "1":
 			log.SetEnabled(true)
@@ -99,9 +96,6 @@ func switchLog(name string, choose func(s *Server) Log) func(s *session, argumen
 
 func (s *session) monitorDebugFormat(argument string) (string, error) {
 	log := s.server.options.Remote
-	if log == nil {
-		return "", refusal("this server keeps no log")
-	}
 	switch argument {
 	case "all", "timestamp":
 		log.SetTimestamps(true)

@@ -37,8 +37,9 @@ type Options struct {
 	// Messages takes the lines that people and tools wait for, such as
 	// "Process PROG created; pid = N".
 	Messages io.Writer
-	// Threads and Remote are the logs of process control and of packets.
-	Threads, Remote Log
+	// Threads, Connections and Remote are the logs of process control, of
+	// clients that come and go, and of packets; none may be nil.
+	Threads, Connections, Remote Log
 	// Version is a line for people.
 	Version string
 	// Disabled are packets to leave unanswered, as if they were not known.
@@ -80,7 +81,7 @@ func New(options Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{options: options, tracer: tracer, startup: options.Startup, extended: options.Extended}
-	s.table = threads.NewTable(threads.Live{Tracer: tracer})
+	s.table = threads.NewTable(loggedKernel{threads.Live{Tracer: tracer}, options.Threads})
 	return s, nil
 }
 
@@ -105,8 +106,10 @@ func (s *Server) Serve(connection Connection) (Ending, error) {
 	if err != nil {
 		return Disconnected, err
 	}
+	s.options.Connections.Debug("client connected", "descriptor", connection.Fd())
 	err = session.serve()
 	session.close()
+	s.options.Connections.Debug("client gone", "reason", err)
 	if errors.Is(err, errFinished) || s.exiting || !s.extended && len(s.table.Processes()) == 0 {
 		return Finished, nil
 	}

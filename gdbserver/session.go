@@ -75,13 +75,11 @@ func newSession(server *Server, line Connection) (*session, error) {
 		s.handlers[name] = nil
 	}
 	s.stopReply.Core = -1
-	if remote := server.options.Remote; remote != nil {
-		s.conn.SetTrace(func(direction rsp.Direction, packet []byte) {
-			if remote.Enabled() {
-				remote.Packet(direction == rsp.Sent, packet)
-			}
-		})
-	}
+	s.conn.SetTrace(func(direction rsp.Direction, packet []byte) {
+		if remote := server.options.Remote; remote.Enabled() {
+			remote.Packet(direction == rsp.Sent, packet)
+		}
+	})
 	if last := server.table.Last(); last != nil {
 		s.selectLWP(last)
 	}
@@ -323,6 +321,7 @@ func (s *session) inputWhileRunning(readable bool) error {
 // takeWhileRunning takes one input, which may only be a wish for the end of the
 // waiting.
 func (s *session) takeWhileRunning(input rsp.Input) error {
+	s.server.options.Connections.Debug("input while the program runs", "kind", input.Kind)
 	if input.Kind == rsp.Interrupt {
 		return s.table.Interrupt()
 	}

@@ -39,9 +39,7 @@ Other options:
   --no-disable-randomization
                         Leave address space randomization as it is.
   --startup-with-shell
-                        Start PROG by a shell that then execs it, so that
-                        its arguments may hold wildcards, variables and
-                        redirections.  (default)
+                        Start PROG by a shell that then execs it.  (default)
   --no-startup-with-shell
                         Exec PROG directly.
 
@@ -53,7 +51,7 @@ Debug options:
   --debug-format=OPT1[,OPT2,...]
                         What each line begins with: none, timestamp, all.
   --remote-debug        Print the packets, with time and direction.
-  --event-loop-debug    Report what the event loop does.
+  --event-loop-debug    Report clients that come and go.
   --debug-file=PATH     Write reports there instead of stderr.
   --disable-packet=OPT1[,OPT2,...]
                         Do without packets or features: vCont, T, Tthread,

@@ -65,6 +65,7 @@ func serverOptions(o options, l *logs, listener *Listener) gdbserver.Options {
 	options := gdbserver.Options{
 		Messages:            os.Stderr,
 		Threads:             l.threads(),
+		Connections:         l.eventLoop(),
 		Remote:              l.remote(),
 		Version:             "rspd " + versionNumber(),
 		ShortStopReplies:    o.disabled.stopReplyT,
