@@ -2,7 +2,7 @@ GO := $(or $(shell command -v go),$(wildcard /usr/local/go/bin/go))
 ifeq ($(GO),)
 $(error Go is not installed: see https://go.dev/dl)
 endif
-export PATH := $(dir $(GO)):$(PATH)
+export PATH := $(patsubst %/,%,$(dir $(GO))):$(PATH)
 
 # Packages whose tests are not bound to a kernel's ptrace stops.
 race = ./rsp/... ./gdbserver/... ./threads/...

@@ -268,3 +268,33 @@ func TestTerminated(t *testing.T) {
 	s.untouched(p.pid)
 	p.hears("hello", "echo hello\n")
 }
+
+// TestAttachChurn attaches to a program whose threads come and go all the
+// time, lets it run, interrupts it and leaves it, several times.
+func TestAttachChurn(t *testing.T) {
+	s := newSession(t)
+	program := native(t, "churn.c", inferiors.PIE)
+	p := s.start(program, "1000000000", "8")
+	for range 8 {
+		v := s.attach(p.pid, "--once")
+		g := s.connected(v, program)
+		before := g.value("born")
+		g.run(fmt.Sprintf("break life if born > %d", before+20))
+		g.stopsIn("continue", "breakpoint-hit", "life")
+		if now := g.value("born"); now <= before+20 {
+			t.Errorf("born is %d, was %d", now, before)
+		}
+		g.run("delete")
+		g.start("continue")
+		if got := g.interrupt(); got.signal != "SIGINT" {
+			t.Fatalf("%v", got)
+		}
+		g.run("detach")
+		v.wait()
+		g.quit()
+		s.untouched(p.pid)
+	}
+	if !p.alive() {
+		t.Error("the program ended")
+	}
+}

@@ -247,3 +247,22 @@ func TestInterruptLoop(t *testing.T) {
 		t.Errorf("%v", end)
 	}
 }
+
+// TestBackground resumes in the background and interrupts by command.
+func TestBackground(t *testing.T) {
+	s := newSession(t)
+	program := native(t, "loop.c", inferiors.PIE)
+	v := s.launch(program)
+	g := s.connected(v, program, "set mi-async on")
+	g.run("break main")
+	g.stopsIn("continue", "breakpoint-hit", "main")
+	for range 3 {
+		g.start("continue &")
+		v.hears("where", `at \d+\n`)
+		g.run("interrupt")
+		if got := g.stopped("interrupt"); got.signal != "SIGINT" {
+			t.Fatalf("%v", got)
+		}
+		g.matches("backtrace", `main \(`)
+	}
+}
