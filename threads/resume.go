@@ -58,6 +58,7 @@ func (t *Table) Resume(decide func(lwp *LWP) Action) error {
 				continue
 			}
 			if lwp.state == lwpHeld {
+				lwp.leavesSyscall = true
 				if err := t.send(lwp, action.Signal); err != nil {
 					return err
 				}

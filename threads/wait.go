@@ -631,7 +631,7 @@ func (t *Table) vforkDone(creator *LWP) {
 	}
 	for _, other := range t.processes {
 		for _, lwp := range other.lwps {
-			if other.space == space && lwp.vforking {
+			if other.space == space && lwp.vforking && t.vforkChild(lwp) == nil {
 				return
 			}
 		}
@@ -639,6 +639,17 @@ func (t *Table) vforkDone(creator *LWP) {
 	// A breakpoint in memory that is not there any more cannot be put back,
 	// and the client removes it later without an error.
 	_ = space.restore()
+}
+
+// vforkChild is the traced process that an LWP is held for; nil if it is not
+// traced.
+func (t *Table) vforkChild(creator *LWP) *Process {
+	for _, process := range t.processes {
+		if process.vforkCreator == creator {
+			return process
+		}
+	}
+	return nil
 }
 
 // execed starts the process over: one LWP, new memory, no breakpoints.

@@ -228,7 +228,7 @@ func (k *Kernel) toProgram(t *task) {
 func (k *Kernel) die(t *task, end End) {
 	t.ending, t.end, t.paused = true, end, false
 	then := func() { k.bury(t) }
-	if t.killed && k.scheduler.SkipsExitStop() {
+	if t.killed && t.group.ending && k.scheduler.SkipsExitStop() {
 		t.then = then
 		return
 	}
