@@ -43,6 +43,8 @@ type session struct {
 	actions []matchedAction
 	// decide is the method value chooseAction, made once.
 	decide func(*threads.LWP) threads.Action
+	// interruptWanted says that an interrupt came while nothing ran.
+	interruptWanted bool
 	// threadList is what qfThreadInfo began to list.
 	threadList []rsp.ThreadID
 	// document is the object that is being transferred in parts.
@@ -117,7 +119,9 @@ func (s *session) serve() error {
 			return err
 		}
 		if input.Kind != rsp.Packet {
-			// An interrupt that crossed the stop it was to cause.
+			// The person pressed the key between two packets that resume;
+			// gdb waits for the stop that the next one ends in.
+			s.interruptWanted = true
 			continue
 		}
 		if err := s.answer(input.Payload); err != nil {

@@ -3,6 +3,7 @@ package threads
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -22,7 +23,7 @@ func (t *Table) Detach(process *Process) error {
 			return err
 		}
 	}
-	for _, lwp := range process.lwps {
+	for _, lwp := range slices.Clone(process.lwps) {
 		if lwp.state == lwpRunning {
 			return ErrRunning{lwp.TID}
 		}
@@ -31,6 +32,11 @@ func (t *Table) Detach(process *Process) error {
 				return err
 			}
 		}
+	}
+	if t.Process(process.PID) != process {
+		// It ended while it was waited for.
+		t.forgetEnded(process.PID)
+		return nil
 	}
 	// Breakpoints that cannot be taken out lie in memory that is gone.
 	_ = process.space.lift()
@@ -93,6 +99,9 @@ func (t *Table) detachLWP(lwp *LWP) error {
 func (t *Table) undelivered(lwp *LWP) unix.Signal {
 	if !lwp.inSignalStop {
 		return 0
+	}
+	if lwp.delivering != 0 {
+		return lwp.delivering
 	}
 	if lwp.pending.Kind == Signalled {
 		return lwp.pending.Signal

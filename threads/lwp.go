@@ -22,8 +22,15 @@ type LWP struct {
 	// reported is what the client was last told of it since it stopped.
 	reported Stop
 	// inSignalStop says that the kernel will deliver a signal at its
-	// resumption: it will not from any other stop.
+	// resumption, the one that stopped it or any other: it will not from
+	// another kind of stop.
 	inSignalStop bool
+	// sent is a signal that the client had delivered from another kind of
+	// stop, which is on its way and no news.
+	sent unix.Signal
+	// delivering is that signal when it has arrived and the LWP has not been
+	// resumed with it yet.
+	delivering unix.Signal
 	// inSyscall says that it stopped inside a system call (fork, execve), and
 	// leavesSyscall that the client resumed it from there: a single step then traps
 	// when the call ends, before an instruction was executed.

@@ -94,6 +94,7 @@ func (t *Table) send(lwp *LWP, signal unix.Signal) error {
 	if errors.Is(err, ptrace.ErrGone) {
 		return nil
 	}
+	lwp.sent = signal
 	return err
 }
 
@@ -149,6 +150,12 @@ func (t *Table) stillPending(lwp *LWP) bool {
 
 // start lets one stopped LWP go on with what it was asked.
 func (t *Table) start(lwp *LWP, signal unix.Signal) error {
+	if lwp.delivering != 0 {
+		if signal == 0 {
+			signal = lwp.delivering
+		}
+		lwp.delivering = 0
+	}
 	err := t.release(lwp, signal)
 	if errors.Is(err, ptrace.ErrGone) {
 		// Something killed it, which its last event will say.
@@ -193,11 +200,11 @@ func (t *Table) release(lwp *LWP, signal unix.Signal) error {
 	}
 	if signal != 0 && !lwp.inSignalStop {
 		// The kernel takes a signal only where one stopped the thread; from
-		// elsewhere it has to be sent.
+		// elsewhere it has to be sent, and met when it arrives.
 		if err := t.kernel.Signal(lwp.Process.PID, lwp.TID, signal); err != nil {
 			return err
 		}
-		signal = 0
+		lwp.sent, signal = signal, 0
 	}
 	if lwp.groupStopped != 0 {
 		if !lwp.Process.stopTold && lwp.asked.Kind == Continue {

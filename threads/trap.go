@@ -54,8 +54,6 @@ func (t *Table) trapped(lwp *LWP) (Stop, error) {
 	case trapBreakpoint:
 		return t.breakpointTrap(lwp, stop)
 	}
-	// From here on nothing is to be delivered: the signal is the debugger's.
-	lwp.inSignalStop = false
 	leavesSyscall := lwp.leavesSyscall
 	lwp.leavesSyscall = false
 	if cause == trapStep && t.siginfo.Code() == ptrace.TrapBreakpoint && leavesSyscall {
@@ -130,7 +128,6 @@ func (t *Table) breakpointTrap(lwp *LWP, stop Stop) (Stop, error) {
 	}
 	registers.SetPC(address)
 	lwp.RegistersChanged()
-	lwp.inSignalStop = false
 	stop.Kind, stop.Signal, stop.Address = Breakpoint, 0, address
 	return stop, nil
 }

@@ -81,9 +81,6 @@ func (t *Table) settle(stop Stop) (Stop, error) {
 	if err := t.StopAll(); err != nil {
 		return Stop{}, err
 	}
-	if err := t.adoptOrphans(); err != nil {
-		return Stop{}, err
-	}
 	if lwp := stop.LWP; lwp != nil && (t.lwps[lwp.TID] != lwp || lwp.state != lwpStopped && lwp.state != lwpHeld || lwp.pending != stop) {
 		// It was killed meanwhile, or another thread executed a program, which
 		// is what there is to tell.
@@ -148,8 +145,8 @@ func (t *Table) adoptOrphans() error {
 }
 
 // letOrphanGo detaches from a process whose creator cannot tell of it: the
-// client never knew it. Its memory has the breakpoints that its parent's had,
-// and the parent may be gone: it is found by them.
+// client never knew it. Its memory has the breakpoints that its parent's had.
+// The parent may be gone; it is found by its program and its breakpoints.
 func (t *Table) letOrphanGo(pid int) error {
 	memory, err := t.kernel.OpenMemory(pid)
 	if err != nil {
@@ -159,13 +156,25 @@ func (t *Table) letOrphanGo(pid int) error {
 	defer space.release()
 	candidates := slices.Clone(t.departed)
 	for _, process := range t.processes {
-		candidates = append(candidates, process.space.inserted)
+		candidates = append(candidates, process.space)
 	}
-	for _, inserted := range candidates {
-		if space.holds(inserted) {
-			space.inserted = inserted
+	program, err := t.kernel.Executable(pid)
+	if err != nil {
+		return err
+	}
+	// The breakpoints of some may be a part of others'.
+	slices.SortStableFunc(candidates, func(a, b *AddressSpace) int { return len(b.inserted) - len(a.inserted) })
+	for _, parent := range candidates {
+		if parent.program == program && space.holds(parent.inserted) {
+			space.inserted = parent.inserted
 			if err := space.lift(); err != nil {
 				return err
+			}
+			for _, process := range t.processes {
+				// It may be the same memory, lent by vfork.
+				if !process.space.lifted && len(process.space.inserted) > 0 && !process.space.holds(process.space.inserted) {
+					process.space.lifted = true
+				}
 			}
 			break
 		}
@@ -250,7 +259,7 @@ func (t *Table) renewInterrupt() error {
 func (t *Table) StopAll() error {
 	t.stopping = true
 	if t.running == 0 {
-		return nil
+		return t.adoptOrphans()
 	}
 	for _, process := range t.processes {
 		for _, lwp := range process.lwps {
@@ -271,7 +280,7 @@ func (t *Table) StopAll() error {
 			return err
 		}
 	}
-	return nil
+	return t.adoptOrphans()
 }
 
 func (t *Table) interrupt(lwp *LWP) error {
@@ -395,6 +404,10 @@ func (t *Table) decode(lwp *LWP, event ptrace.Event) (Stop, error) {
 		}
 		if event.Signal == unix.SIGTRAP {
 			return t.trapped(lwp)
+		}
+		if lwp.sent == event.Signal {
+			lwp.sent, lwp.delivering = 0, event.Signal
+			return Stop{}, nil
 		}
 		if t.passes(lwp, event.Signal) && !t.stopping {
 			return Stop{}, t.start(lwp, event.Signal)
