@@ -42,6 +42,9 @@ func (t *Table) Attach(pid int) (*Process, error) {
 	}
 	if t.Process(pid) != process || leader == nil {
 		t.forgetEnded(pid)
+		if err := t.adoptOrphans(); err != nil {
+			return nil, err
+		}
 		return nil, fmt.Errorf("cannot attach to process %d: it ended meanwhile", pid)
 	}
 	for _, lwp := range process.lwps {

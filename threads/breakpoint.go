@@ -16,6 +16,8 @@ const breakpointInstruction = 0xcc
 type AddressSpace struct {
 	memory Memory
 	users  int
+	// program is the name of the file that is executed in it.
+	program string
 	// inserted holds the breakpoints, sorted by address.
 	inserted []softwareBreakpoint
 	// lifted says that the bytes are back in place although the breakpoints
@@ -34,7 +36,7 @@ func newAddressSpace(memory Memory) *AddressSpace { return &AddressSpace{memory:
 // every byte, the breakpoints among them. Whether those were lifted when the
 // copy was made only its memory tells: if so, they are in the child too.
 func (a *AddressSpace) copyFor(memory Memory) *AddressSpace {
-	child := &AddressSpace{memory: memory, users: 1, inserted: slices.Clone(a.inserted)}
+	child := &AddressSpace{memory: memory, users: 1, program: a.program, inserted: slices.Clone(a.inserted)}
 	for i := range child.inserted {
 		breakpoint := &child.inserted[i]
 		var now [1]byte

@@ -130,7 +130,10 @@ func (t *Table) openSpace(tid int) (*AddressSpace, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newAddressSpace(memory), nil
+	space := newAddressSpace(memory)
+	// Without a name nothing is found by it.
+	space.program, _ = t.kernel.Executable(tid)
+	return space, nil
 }
 
 var _ Kernel = Live{(*ptrace.Tracer)(nil)}

@@ -50,9 +50,9 @@ type Table struct {
 	// early keeps the first stop of a child that came before its creator's
 	// report of it.
 	early map[int]ptrace.Event
-	// departed are the breakpoints of memory that is not the table's any more;
+	// departed is memory that the table uses no more, kept for its breakpoints:
 	// a child that is not known yet may have a copy of them.
-	departed [][]softwareBreakpoint
+	departed []*AddressSpace
 	// ended are processes that are gone and not yet reported.
 	ended []Stop
 	// news says that something may have come up that is to be reported.
@@ -147,7 +147,7 @@ func (t *Table) releaseSpace(space *AddressSpace) {
 		if len(t.departed) == remembered {
 			t.departed = slices.Delete(t.departed, 0, 1)
 		}
-		t.departed = append(t.departed, space.inserted)
+		t.departed = append(t.departed, space)
 	}
 	space.release()
 }

@@ -76,6 +76,9 @@ type task struct {
 	vforkChild *task
 	// lender is the task that waits for this one.
 	lender *task
+	// orphan says that the lender was killed, so that the memory may be
+	// anybody's.
+	orphan bool
 }
 
 func (k *Kernel) newTask(g *group, m *memory) *task {
@@ -273,7 +276,11 @@ func (k *Kernel) killTask(t *task) {
 	}
 	t.killed = true
 	if t.ending {
-		if t.state == stopped {
+		// One that execve of another thread kills would leave a stop that was
+		// reported, and the caller of execve could stop under the same id
+		// before the tracer resumes it: no tracer can tell the two stops apart,
+		// so that is left out here.
+		if t.state == stopped && (t.group.ending || !t.waited) {
 			t.leaveStop()
 		}
 		return
@@ -285,6 +292,9 @@ func (k *Kernel) killTask(t *task) {
 		}
 	}
 	t.vforkChild = nil
+	for _, borrower := range k.tasks {
+		borrower.orphan = borrower.orphan || borrower.lender == t
+	}
 	t.leaveStop()
 }
 
@@ -302,7 +312,7 @@ func (k *Kernel) execute(t *task) {
 	instruction := t.memory.program[pc-Code]
 	t.registers.Rip++
 	if *t.memory.at(pc) == int3 {
-		if !t.traced && instruction.Operation != Int3 {
+		if !t.traced && !t.orphan && instruction.Operation != Int3 {
 			k.fault("%d is not traced and ran into a breakpoint at %#x", t.tid, pc)
 		}
 		t.trap(ptrace.TrapKernel)
@@ -375,6 +385,7 @@ func (k *Kernel) makeTask(t *task, instruction Instruction, finish func()) {
 	child.registers = t.registers
 	child.registers.Rip = Code + instruction.Argument
 	// ptrace_init_task
+	child.orphan = t.orphan
 	child.traced, child.interrupt = t.traced, t.traced
 	child.stopPending = g == t.group && g.stop != 0
 	k.Note("%d makes %d (%v)", t.tid, child.tid, instruction.Operation)
@@ -445,7 +456,7 @@ func (k *Kernel) finishExec(t *task, program int, finish func()) {
 	t.memory.users--
 	t.memory = newMemory(k.Programs[program])
 	t.memory.users = 1
-	t.debug, t.resumeFlag = [8]uint64{}, false
+	t.debug, t.resumeFlag, t.orphan = [8]uint64{}, false, false
 	t.registers = ptrace.Registers{Rip: Code}
 	k.letGo(t)
 	t.then = func() { k.stop(t, ptrace.Event{Kind: ptrace.Execed, Signal: unix.SIGTRAP}, uint64(former), finish) }
