@@ -1,0 +1,814 @@
+package threads
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"rspd/ptrace"
+	"rspd/threads/internal/simulation"
+)
+
+var (
+	seedFlag  = flag.Uint64("seed", 0, "run one random schedule and print it")
+	schedules = flag.Uint64("schedules", 20000, "how many random schedules to run")
+)
+
+// randomPrograms makes programs that end: each piece of code only starts
+// pieces that come after it, and only executes programs that come after it.
+func randomPrograms(random *rand.Rand) []simulation.Program {
+	const count = 3
+	programs := make([]simulation.Program, count)
+	for i := range programs {
+		programs[i] = randomProgram(random, i+1, count)
+	}
+	return programs
+}
+
+func randomProgram(random *rand.Rand, next, count int) simulation.Program {
+	type piece struct {
+		depth    int
+		borrowed bool
+		// entry is the instruction that starts it, -1 for the first.
+		entry int
+	}
+	var program simulation.Program
+	pieces := []piece{{0, false, -1}}
+	for i := 0; i < len(pieces); i++ {
+		current := pieces[i]
+		if current.entry >= 0 {
+			program[current.entry].Argument = uint64(len(program))
+		}
+		add := func(operation simulation.Operation, argument uint64) {
+			program = append(program, simulation.Instruction{Operation: operation, Argument: argument})
+		}
+		child := func(operation simulation.Operation) {
+			pieces = append(pieces, piece{current.depth + 1, operation == simulation.VFork, len(program)})
+			add(operation, 0)
+		}
+		for range 1 + random.IntN(7) {
+			kind := random.IntN(14)
+			switch {
+			case kind < 3:
+				add(simulation.Nop, 0)
+			case kind < 4:
+				add(simulation.Store, simulation.Data+8*random.Uint64N(3))
+			case kind < 5:
+				add(simulation.Load, simulation.Data+8*random.Uint64N(3))
+			case kind == 5 && random.IntN(4) == 0:
+				add(simulation.Int3, 0)
+			case kind == 6:
+				signals := []unix.Signal{unix.SIGUSR1, unix.SIGUSR1, unix.SIGUSR2, unix.SIGUSR2, unix.SIGCHLD,
+					unix.SIGSTOP, unix.SIGCONT, unix.SIGTERM}
+				add(simulation.Raise, uint64(signals[random.IntN(len(signals))]))
+			case kind == 7 && random.IntN(8) == 0:
+				add(simulation.Pause, 0)
+			case current.depth >= 3 || len(pieces) > 8 || current.borrowed && kind < 12:
+			case kind < 10:
+				child(simulation.Clone)
+			case kind == 10:
+				child(simulation.Fork)
+			case kind == 11:
+				child(simulation.VFork)
+			case kind == 12 && !current.borrowed:
+				child(simulation.CloneProcess)
+			}
+		}
+		switch end := random.IntN(10); {
+		case end < 3 && next < count:
+			add(simulation.Exec, uint64(next+random.IntN(count-next)))
+		case end < 7:
+			add(simulation.Exit, random.Uint64N(256))
+		default:
+			add(simulation.ExitGroup, random.Uint64N(256))
+		}
+	}
+	return program
+}
+
+// randomClient debugs random programs at random and holds what the table says
+// against what happened.
+type randomClient struct {
+	random *rand.Rand
+	kernel *simulation.Kernel
+	table  *Table
+	// started is how many instructions each LWP had completed when it was
+	// resumed.
+	started map[*LWP]int
+	// partial are those that had stepped and not been reported then.
+	partial map[*LWP]bool
+	// ends and children are what was reported.
+	ends     map[int]Stop
+	children map[int]Stop
+	vforks   map[int]int
+	execs    map[int]int
+	// known are the processes that were ever in the table; killed those that
+	// the client ended, detached those that it let go.
+	known, killed, detached map[int]bool
+	// untold are signals that stopped an LWP; a signal that is not delivered
+	// has to have been told.
+	asked bool
+	// first is the process that it began with.
+	first int
+	// executed counts the programs executed up to the last resumption.
+	executed int
+	// leaderless says that the leader had ended when it was attached to, so
+	// that nobody but the parent learns how the process ends.
+	leaderless bool
+}
+
+func (c *randomClient) failf(format string, arguments ...any) {
+	panic(failure(fmt.Sprintf(format, arguments...)))
+}
+
+type failure string
+
+// note puts a line about the client in the trace.
+func (c *randomClient) note(format string, arguments ...any) {
+	c.kernel.Note("client: "+format, arguments...)
+}
+
+func (c *randomClient) must(what string, err error) {
+	if err != nil {
+		c.failf("%s: %v", what, err)
+	}
+}
+
+// runSchedule plays one random session. The answer is what went wrong.
+func runSchedule(seed uint64) (kernel *simulation.Kernel, failed string) {
+	random := rand.New(rand.NewPCG(seed, 1))
+	scheduler := &simulation.Random{Rand: rand.New(rand.NewPCG(seed, 2))}
+	if random.IntN(2) == 0 {
+		scheduler.Kill = random.IntN(40)
+	}
+	if random.IntN(3) == 0 {
+		scheduler.Stop, scheduler.Proceed = random.IntN(40), random.IntN(60)
+	}
+	if random.IntN(2) == 0 {
+		scheduler.Handled = random.IntN(60)
+	}
+	kernel = simulation.NewKernel(scheduler, randomPrograms(random))
+	table := NewTable(simulated{kernel})
+	c := &randomClient{random: random, kernel: kernel, table: table, started: map[*LWP]int{}, partial: map[*LWP]bool{},
+		ends: map[int]Stop{}, children: map[int]Stop{}, vforks: map[int]int{}, execs: map[int]int{},
+		known: map[int]bool{}, killed: map[int]bool{}, detached: map[int]bool{}}
+	kernel.Resumed = c.checkResumed
+	defer func() {
+		if r := recover(); r != nil {
+			if f, ok := r.(failure); ok {
+				failed = string(f)
+				return
+			}
+			kernel.Note("panic: %v", r)
+			panic(r)
+		}
+	}()
+	c.play()
+	return kernel, ""
+}
+
+func (c *randomClient) play() {
+	table, random := c.table, c.random
+	table.Events = Events{Fork: random.IntN(2) == 0, VFork: random.IntN(2) == 0, Exec: random.IntN(2) == 0}
+	for _, signal := range []unix.Signal{unix.SIGUSR1, unix.SIGUSR2, unix.SIGCHLD, unix.SIGCONT, unix.SIGSTOP} {
+		if random.IntN(3) == 0 {
+			table.Pass.Add(signal)
+		}
+	}
+	c.note("events %+v, pass %#x", table.Events, uint64(table.Pass))
+	if random.IntN(3) > 0 {
+		_, err := table.Launch(ptrace.Program{Path: "0"}, 0)
+		if err != nil && len(c.kernel.Ends) > 0 {
+			return // it was killed before it was known
+		}
+		c.must("launch", err)
+		c.first = c.table.Processes()[0].PID
+	} else {
+		pid := c.kernel.Start(0)
+		for range random.IntN(12) {
+			c.kernel.Tick()
+		}
+		c.first = pid
+		if !c.attach(pid) {
+			return
+		}
+	}
+	c.check()
+	rounds := 10 + random.IntN(40)
+	for range rounds {
+		if len(table.Processes()) == 0 {
+			break
+		}
+		c.meddle()
+		c.resume(false)
+		c.wait()
+	}
+	c.finish()
+}
+
+// waitsForVFork tells whether a thread of a process is held by the kernel.
+func (c *randomClient) waitsForVFork(pid int) bool {
+	for _, tid := range c.kernel.TaskIDs() {
+		if task, _ := c.kernel.Task(tid); task.PID == pid && task.Held {
+			return true
+		}
+	}
+	return false
+}
+
+// attach answers whether the session can go on.
+func (c *randomClient) attach(pid int) bool {
+	c.note("attach %d", pid)
+	if _, err := c.table.Attach(pid); err != nil {
+		// It may end meanwhile, or turn into what another thread executes;
+		// and nothing stops a thread that waits for its vfork child.
+		if errors.Is(err, simulation.ErrBlocked) && c.waitsForVFork(pid) {
+			return false
+		}
+		if errors.Is(err, simulation.ErrBlocked) || c.table.Process(pid) != nil {
+			c.failf("attach: %v", err)
+		}
+	}
+	c.leaderless = c.table.LWP(pid) == nil
+	return true
+}
+
+// meddle changes breakpoints and lets processes go.
+func (c *randomClient) meddle() {
+	for _, process := range append([]*Process(nil), c.table.Processes()...) {
+		if c.table.Process(process.PID) != process || process.Unreported() {
+			continue
+		}
+		lwp := process.FirstLWP()
+		if lwp == nil || lwp.state == lwpEnding {
+			continue
+		}
+		code, original := c.kernel.CodeBytes(lwp.TID)
+		address := simulation.Code + c.random.Uint64N(uint64(max(1, len(code))))
+		switch n := c.random.IntN(30); {
+		case n < 4:
+			c.note("insert %#x in %d", address, process.PID)
+			var gone *ptrace.MemoryError
+			if err := process.Memory().InsertBreakpoint(address); err != nil && !errors.As(err, &gone) {
+				c.failf("insert: %v", err)
+			}
+		case n < 6:
+			c.note("remove %#x from %d", address, process.PID)
+			_ = process.Memory().RemoveBreakpoint(address)
+		case n < 9:
+			kind := HardwareKind(c.random.IntN(4))
+			target := address
+			if kind != HardwareExecute {
+				target = simulation.Data + c.random.Uint64N(20)
+			}
+			c.note("%v at %#x in %d", kind, target, process.PID)
+			err := process.InsertHardware(kind, target, 1+c.random.Uint64N(8))
+			var memory *ptrace.MemoryError
+			if err != nil && !errors.Is(err, ErrDebugRegistersFull) && !errors.Is(err, ptrace.ErrGone) && !errors.As(err, &memory) {
+				c.failf("insert hardware: %v", err)
+			}
+		case n < 11:
+			if points := process.hardware.points; len(points) > 0 {
+				point := points[c.random.IntN(len(points))]
+				process.RemoveHardware(point.kind, point.address, point.length)
+			}
+		case n == 11 && c.random.IntN(2) == 0:
+			c.detach(process)
+		case n == 12 && c.random.IntN(4) == 0:
+			c.note("kill %d", process.PID)
+			c.killed[process.PID] = true
+			c.must("kill", c.table.Kill(process))
+			if c.table.Process(process.PID) != nil {
+				c.failf("process %d is there after it was killed", process.PID)
+			}
+		case n == 13:
+			read := make([]byte, len(code))
+			if got, err := process.Memory().Read(simulation.Code, read); err == nil && string(read[:got]) != string(original[:got]) {
+				c.failf("process %d reads its text as % x, it is % x", process.PID, read, original)
+			}
+		}
+	}
+	c.check()
+}
+
+func (c *randomClient) detach(process *Process) {
+	if _, err := c.kernel.Tasks(process.PID); err != nil {
+		return
+	}
+	for _, other := range c.table.Processes() {
+		if other.vforkParent == process {
+			return
+		}
+	}
+	for _, lwp := range process.LWPs() {
+		if lwp.state == lwpHeld {
+			c.releaseHeld()
+			break
+		}
+	}
+	pid := process.PID
+	c.note("detach %d", pid)
+	// What it is given before it goes, it may die of.
+	c.detached[pid] = true
+	if err := c.table.Detach(process); err != nil {
+		c.failf("detach %d: %v", pid, err)
+	}
+	if c.table.Process(pid) != nil {
+		c.failf("process %d is there after it was let go", pid)
+	}
+	if _, traced := c.kernel.Untraced(pid); traced != 0 {
+		for _, tid := range c.kernel.TaskIDs() {
+			if task, _ := c.kernel.Task(tid); task.PID == pid && task.Traced && !task.Dying {
+				c.failf("thread %d is still traced after process %d was let go", tid, pid)
+			}
+		}
+	}
+}
+
+// resume lets LWPs go on at random, or all of them.
+func (c *randomClient) resume(all bool) {
+	c.asked = false
+	for _, process := range c.table.Processes() {
+		for _, lwp := range process.LWPs() {
+			if reported := lwp.Reported(); lwp.Stopped() && reported.Kind == Breakpoint {
+				c.passBreakpoint(lwp, reported)
+			}
+		}
+	}
+	err := c.table.Resume(func(lwp *LWP) Action {
+		action := Action{Kind: Continue}
+		if !all {
+			switch n := c.random.IntN(20); {
+			case n < 4:
+				action.Kind = Step
+			case n < 6:
+				action.Kind = StepRange
+				action.Start = simulation.Code + c.random.Uint64N(10)
+				action.End = action.Start + c.random.Uint64N(12)
+			case n < 9:
+				action.Kind = Stay
+			}
+		}
+		reported := lwp.Reported()
+		if reported.Kind == Signalled && action.Kind != Stay && (all || c.random.IntN(5) > 0) {
+			action.Signal = reported.Signal
+			if reported.Signal == unix.SIGTRAP {
+				action.Signal = 0
+			}
+		}
+		if action.Kind != Stay {
+			if task, ok := c.kernel.Task(lwp.TID); ok {
+				c.started[lwp] = task.Executed
+				c.executed = len(c.kernel.Execs)
+				c.partial[lwp] = lwp.pending.Kind == Stepped
+			}
+		}
+		if action != (Action{Kind: Continue}) {
+			c.note("%d: %+v", lwp.TID, action)
+		}
+		return action
+	})
+	c.must("resume", err)
+}
+
+// passBreakpoint gets an LWP past the int3 that it was reported at.
+func (c *randomClient) passBreakpoint(lwp *LWP, reported Stop) {
+	if lwp.Process.Memory().HasBreakpoint(reported.Address) {
+		if c.random.IntN(2) == 0 {
+			_ = lwp.Process.Memory().RemoveBreakpoint(reported.Address)
+		}
+		return
+	}
+	registers, err := lwp.Registers()
+	if err == nil && registers.PC() == reported.Address {
+		if code, original := c.kernel.CodeBytes(lwp.TID); code != nil && original[reported.Address-simulation.Code] == 0xcc {
+			registers.SetPC(reported.Address + 1)
+			lwp.RegistersChanged()
+		}
+	}
+}
+
+// wait waits for a report and checks it.
+func (c *randomClient) wait() Stop {
+	blocked := 0
+	for {
+		stop, err := c.table.Wait()
+		if err == ptrace.ErrInput {
+			if c.asked {
+				if blocked++; blocked > 200 {
+					c.failf("nothing ever answers an interrupt")
+				}
+				continue
+			}
+			c.note("interrupt")
+			c.asked = true
+			c.must("interrupt", c.table.Interrupt())
+			continue
+		}
+		c.must("wait", err)
+		c.note("told: %v", describe(stop))
+		c.check()
+		c.judge(stop)
+		return stop
+	}
+}
+
+// releaseHeld ends the untraced children that LWPs wait for: nothing else
+// would, and a held LWP cannot be interrupted.
+func (c *randomClient) releaseHeld() {
+	for _, birth := range c.kernel.Births {
+		if birth.Kind == ptrace.VForked && c.table.Process(birth.Child) == nil {
+			c.kernel.KillFromOutside(birth.Child)
+		}
+	}
+}
+
+func describe(stop Stop) string {
+	tid := 0
+	if stop.LWP != nil {
+		tid = stop.LWP.TID
+	}
+	text := fmt.Sprintf("process %d, thread %d: %v", stop.PID, tid, stop.Kind)
+	switch stop.Kind {
+	case Signalled, GroupStopped, Killed:
+		text += fmt.Sprintf(" signal %d", int(stop.Signal))
+	case Exited:
+		text += fmt.Sprintf(" status %d", stop.Status)
+	case Forked, VForked:
+		text += fmt.Sprintf(" child %d", stop.Child)
+	case Breakpoint, HardwareBreakpoint, Watchpoint:
+		text += fmt.Sprintf(" at %#x", stop.Address)
+	}
+	return text
+}
+
+// check holds the table against the kernel while everything is stopped.
+func (c *randomClient) check() {
+	running, held := 0, 0
+	for tid, lwp := range c.table.lwps {
+		if lwp.TID != tid || c.table.Process(lwp.Process.PID) != lwp.Process {
+			c.failf("thread %d is filed wrongly", tid)
+		}
+	}
+	count := 0
+	for _, process := range c.table.Processes() {
+		c.known[process.PID] = true
+		if len(process.LWPs()) == 0 {
+			c.failf("process %d has no thread", process.PID)
+		}
+		for _, lwp := range process.LWPs() {
+			count++
+			if c.table.LWP(lwp.TID) != lwp {
+				c.failf("thread %d of process %d is not found by its id", lwp.TID, process.PID)
+			}
+			task, alive := c.kernel.Task(lwp.TID)
+			switch lwp.state {
+			case lwpRunning:
+				running++
+				if alive && !task.Dying {
+					c.failf("thread %d runs although everything should have stopped", lwp.TID)
+				}
+			case lwpHeld:
+				held++
+			case lwpStopped:
+				if alive && !task.Stopped && !task.Dying {
+					c.failf("thread %d counts as stopped and is not", lwp.TID)
+				}
+			}
+		}
+		c.checkMemory(process)
+	}
+	if running != c.table.running || held != c.table.held {
+		c.failf("%d run and %d are held; the table counts %d and %d", running, held, c.table.running, c.table.held)
+	}
+	if count != len(c.table.lwps) {
+		c.failf("%d threads in processes, %d by their ids", count, len(c.table.lwps))
+	}
+	for _, tid := range c.kernel.TaskIDs() {
+		task, _ := c.kernel.Task(tid)
+		lwp := c.table.LWP(tid)
+		_, early := c.table.early[tid]
+		if task.Traced && !task.Dying && lwp == nil && task.Stopped {
+			if early {
+				c.failf("thread %d is stopped, and its creator cannot tell of it any more", tid)
+			}
+			c.failf("thread %d is traced and unknown", tid)
+		}
+		if !task.Traced && !task.Dying && lwp != nil {
+			c.failf("thread %d is not traced and in the table", tid)
+		}
+		if !task.Traced && !task.Dying {
+			if task.DebugControl != 0 {
+				c.failf("thread %d has DR7 %#x and is not traced", tid, task.DebugControl)
+			}
+			if now, original := c.kernel.CodeBytes(tid); string(now) != string(original) && !task.Orphan {
+				c.failf("thread %d is not traced and has breakpoints in its text: % x", tid, now)
+			}
+		}
+	}
+	if len(c.kernel.Faults) > 0 {
+		c.failf("%s", c.kernel.Faults[0])
+	}
+}
+
+// checkMemory compares the breakpoints in memory with the table's.
+func (c *randomClient) checkMemory(process *Process) {
+	lwp := process.FirstLWP()
+	if lwp == nil {
+		return
+	}
+	task, alive := c.kernel.Task(lwp.TID)
+	now, original := c.kernel.CodeBytes(lwp.TID)
+	if !alive || task.Dying || now == nil || task.Orphan || process.vforkCreator != nil && process.vforkCreator.state == lwpEnding {
+		return
+	}
+	space := process.Memory()
+	if _, executed := c.table.lwps[lwp.TID]; !executed {
+		return
+	}
+	for i := range now {
+		want := original[i]
+		if space.HasBreakpoint(simulation.Code+uint64(i)) && !space.lifted {
+			want = breakpointInstruction
+		}
+		if now[i] != want {
+			c.failf("process %d has %#x at %#x, not %#x (lifted: %v)", process.PID, now[i], simulation.Code+i, want, space.lifted)
+		}
+	}
+	if space.lifted && len(space.inserted) > 0 {
+		for _, tid := range c.kernel.TaskIDs() {
+			if task, _ := c.kernel.Task(tid); !task.Traced && c.kernel.SameMemory(tid, lwp.TID) {
+				return
+			}
+		}
+		for _, other := range c.table.Processes() {
+			for _, lwp := range other.LWPs() {
+				if other.space == space && (lwp.vforking || lwp.pending.Kind == VForkDone) {
+					return
+				}
+			}
+		}
+		c.failf("process %d has lost its breakpoints: nobody else uses its memory", process.PID)
+	}
+}
+
+// checkResumed looks at a task just before it goes on.
+func (c *randomClient) checkResumed(tid int) {
+	lwp := c.table.LWP(tid)
+	if lwp != nil && !c.reported(lwp.Process.PID) {
+		if task, _ := c.kernel.Task(tid); !task.Dying {
+			c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("thread %d goes on and was not reported yet", tid))
+		}
+	}
+	if lwp == nil || lwp.asked.Kind == Stay && lwp.state == lwpStopped {
+		if lwp != nil && lwp.pending.Kind == NoStop && lwp.state == lwpStopped {
+			if task, _ := c.kernel.Task(tid); !task.Dying {
+				c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("thread %d goes on and was told to stay", tid))
+			}
+		}
+		return
+	}
+	task, _ := c.kernel.Task(tid)
+	if want := lwp.Process.hardware.control(); !task.Dying && task.DebugControl != want {
+		c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("thread %d goes on with DR7 %#x, not %#x", tid, task.DebugControl, want))
+	}
+}
+
+// judge checks one report.
+func (c *randomClient) judge(stop Stop) {
+	if c.table.running != 0 {
+		for _, lwp := range c.table.lwps {
+			if task, alive := c.kernel.Task(lwp.TID); lwp.state == lwpRunning && alive && !task.Dying {
+				c.failf("thread %d runs after a report", lwp.TID)
+			}
+		}
+	}
+	lwp := stop.LWP
+	if stop.Ended() != (lwp == nil) && stop.Kind != NoResumed {
+		c.failf("a report of %v with thread %v", stop.Kind, lwp)
+	}
+	var task simulation.TaskState
+	if lwp != nil {
+		var alive bool
+		if task, alive = c.kernel.Task(lwp.TID); !alive || task.Dying {
+			if stop.Kind == Forked || stop.Kind == VForked {
+				c.children[stop.Child] = stop
+			}
+			return // killed since
+		}
+		if lwp.asked.Kind == Stay {
+			c.failf("thread %d is reported and was told to stay", lwp.TID)
+		}
+	}
+	switch stop.Kind {
+	case NoStop:
+		c.failf("a report of nothing")
+	case NoResumed:
+		for _, other := range c.table.lwps {
+			task, alive := c.kernel.Task(other.TID)
+			if alive && !task.Dying && other.state == lwpStopped && other.asked.Kind != Stay {
+				c.failf("none is resumed, but thread %d was and has nothing to tell", other.TID)
+			}
+		}
+		for _, process := range c.table.Processes() {
+			if process.FirstLWP() == nil {
+				c.failf("none is resumed, but process %d is about to end", process.PID)
+			}
+		}
+	case Signalled:
+		if stop.Signal == unix.SIGTRAP && !task.Sent {
+			now, _ := c.kernel.CodeBytes(lwp.TID)
+			if at := task.PC - 1 - simulation.Code; at >= uint64(len(now)) || now[at] != 0xcc {
+				c.failf("thread %d is reported with a SIGTRAP that is not the program's", lwp.TID)
+			}
+		}
+	case Interrupted:
+		if !c.asked {
+			c.failf("thread %d is interrupted and nobody asked", lwp.TID)
+		}
+	case Stepped:
+		if !lwp.asked.steps() {
+			c.failf("thread %d stepped and was told %v", lwp.TID, lwp.asked.Kind)
+		}
+		count := task.Executed - c.started[lwp]
+		fine := count == 1 || lwp.asked.Kind == StepRange && count > 0 || c.partial[lwp] && count == 0
+		if _, known := c.started[lwp]; known && !fine && c.executed == len(c.kernel.Execs) {
+			c.failf("thread %d is reported to have stepped after %d instructions", lwp.TID, count)
+		}
+	case Breakpoint:
+		registers, err := lwp.Registers()
+		if err != nil {
+			return
+		}
+		now, _ := c.kernel.CodeBytes(lwp.TID)
+		if registers.PC() != stop.Address || now[stop.Address-simulation.Code] != 0xcc && !lwp.Process.space.lifted {
+			c.failf("thread %d is reported at a breakpoint at %#x, pc %#x", lwp.TID, stop.Address, registers.PC())
+		}
+	case Watchpoint, HardwareBreakpoint:
+		if lwp.Process.hardware.find(stop.Access, stop.Address, 0) < 0 && stop.Kind == HardwareBreakpoint {
+			c.failf("thread %d is reported at a hardware breakpoint that is not there", lwp.TID)
+		}
+	case Forked, VForked:
+		if _, twice := c.children[stop.Child]; twice {
+			c.failf("child %d is reported twice", stop.Child)
+		}
+		c.children[stop.Child] = stop
+		if stop.Kind == Forked && !c.table.Events.Fork || stop.Kind == VForked && !c.table.Events.VFork {
+			c.failf("%v is reported and not enabled", stop.Kind)
+		}
+		if child := c.table.Process(stop.Child); child == nil {
+			if task, alive := c.kernel.Task(stop.Child); alive && !task.Dying {
+				c.failf("child %d is reported and not in the table", stop.Child)
+			}
+		}
+		if stop.Kind == VForked {
+			c.vforks[lwp.TID]++
+		}
+	case VForkDone:
+		if !c.table.Events.VFork {
+			c.failf("vfork-done is reported and not enabled")
+		}
+		if c.vforks[lwp.TID]--; c.vforks[lwp.TID] < 0 {
+			c.failf("vfork-done of thread %d without a vfork", lwp.TID)
+		}
+	case Execed:
+		c.execs[stop.PID]++
+		c.vforks[stop.PID] = 0
+		if !c.table.Events.Exec {
+			c.failf("an exec is reported and not enabled")
+		}
+	case Exited, Killed:
+		if _, twice := c.ends[stop.PID]; twice {
+			c.failf("the end of process %d is reported twice", stop.PID)
+		}
+		if c.table.Process(stop.PID) != nil {
+			c.failf("process %d has ended and is in the table", stop.PID)
+		}
+		c.ends[stop.PID] = stop
+		c.checkEnd(stop)
+	}
+}
+
+func (c *randomClient) checkEnd(stop Stop) {
+	for _, end := range c.kernel.Ends {
+		if end.PID == stop.PID {
+			if c.leaderless && stop.PID == c.first {
+				return
+			}
+			if end.Signal != stop.Signal || end.Status != stop.Status || (end.Signal != 0) != (stop.Kind == Killed) {
+				c.failf("the end of process %d is %+v and is reported as %v", stop.PID, end, describe(stop))
+			}
+			return
+		}
+	}
+	if c.leaderless && stop.PID == c.first {
+		return // a thread that is not known yet is on its way out
+	}
+	c.failf("the end of process %d is reported and it has not ended", stop.PID)
+}
+
+// reported tells whether the client was told of a process, or started with it.
+func (c *randomClient) reported(pid int) bool {
+	_, told := c.children[pid]
+	return told || pid == c.first
+}
+
+// finish lets everything run to its end and settles the account.
+func (c *randomClient) finish() {
+	c.note("finish")
+	for round := 0; len(c.table.Processes()) > 0; round++ {
+		if round > 600 {
+			c.failf("it does not end")
+		}
+		for _, process := range c.table.Processes() {
+			space := process.Memory()
+			for len(space.inserted) > 0 {
+				_ = space.RemoveBreakpoint(space.inserted[0].address)
+			}
+			for len(process.hardware.points) > 0 {
+				point := process.hardware.points[0]
+				process.RemoveHardware(point.kind, point.address, point.length)
+			}
+		}
+		c.resume(true)
+		stop := c.wait()
+		if stop.Kind == Interrupted && round > 100 {
+			c.kernel.KillFromOutside(stop.PID)
+		}
+		if stop.Kind == NoResumed && len(c.table.Processes()) > 0 {
+			c.failf("nothing was resumed although all should be")
+		}
+	}
+	// What was reported before the processes went is still to be told.
+	for len(c.table.ended) > 0 {
+		c.wait()
+	}
+	for pid := range c.known {
+		_, told := c.ends[pid]
+		if !c.reported(pid) {
+			continue // it was let go when its creator was killed
+		}
+		if let := c.killed[pid] || c.detached[pid]; !let && !told {
+			c.failf("the end of process %d is never reported", pid)
+		}
+	}
+	for _, birth := range c.kernel.Births {
+		if process := c.table.Process(birth.Child); process != nil && !c.reported(birth.Child) {
+			c.failf("child %d is in the table and was never reported", birth.Child)
+		}
+	}
+	execs := map[int]int{}
+	for _, pid := range c.kernel.Execs {
+		execs[pid]++
+	}
+	for pid, count := range c.execs {
+		if count > execs[pid] {
+			c.failf("process %d executed %d programs and %d are reported", pid, execs[pid], count)
+		}
+	}
+	if c.table.Events.Exec {
+		for pid, count := range execs {
+			end := c.ends[pid]
+			if c.known[pid] && !c.killed[pid] && !c.detached[pid] && end.Kind == Exited && c.execs[pid] != count {
+				c.failf("process %d executed %d programs and %d are reported", pid, count, c.execs[pid])
+			}
+		}
+	}
+	if len(c.table.early) > 0 {
+		c.failf("first stops are kept of %v", c.table.early)
+	}
+}
+
+func TestRandomSchedules(t *testing.T) {
+	if *seedFlag != 0 {
+		kernel, failed := runSchedule(*seedFlag)
+		for i, program := range kernel.Programs {
+			for at, instruction := range program {
+				t.Logf("program %d: %#x %v", i, simulation.Code+at, instruction)
+			}
+		}
+		t.Log("\n" + strings.Join(kernel.Trace(), "\n"))
+		if failed != "" {
+			t.Fatal(failed)
+		}
+		return
+	}
+	count := *schedules
+	if testing.Short() {
+		count /= 10
+	}
+	failures := map[string]int{}
+	for seed := uint64(1); seed <= count; seed++ {
+		if _, failed := runSchedule(seed); failed != "" {
+			t.Errorf("seed %d: %s (replay with -run TestRandomSchedules -seed %d)", seed, failed, seed)
+			if failures[failed]++; len(failures) > 10 {
+				t.Fatal("that is enough")
+			}
+		}
+	}
+}
