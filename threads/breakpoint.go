@@ -2,6 +2,7 @@ package threads
 
 import (
 	"errors"
+	"maps"
 	"slices"
 )
 
@@ -20,6 +21,9 @@ type AddressSpace struct {
 	program string
 	// inserted holds the breakpoints, sorted by address.
 	inserted []softwareBreakpoint
+	// below has what was below each breakpoint that was ever inserted, for the
+	// copies of this memory that nobody has told of.
+	below map[uint64]byte
 	// lifted says that the bytes are back in place although the breakpoints
 	// are still wanted: an untraced process runs in this memory.
 	lifted bool
@@ -36,7 +40,8 @@ func newAddressSpace(memory Memory) *AddressSpace { return &AddressSpace{memory:
 // every byte, the breakpoints among them. Whether those were lifted when the
 // copy was made only its memory tells: if so, they are in the child too.
 func (a *AddressSpace) copyFor(memory Memory) *AddressSpace {
-	child := &AddressSpace{memory: memory, users: 1, program: a.program, inserted: slices.Clone(a.inserted)}
+	child := &AddressSpace{memory: memory, users: 1, program: a.program,
+		inserted: slices.Clone(a.inserted), below: maps.Clone(a.below)}
 	for i := range child.inserted {
 		breakpoint := &child.inserted[i]
 		var now [1]byte
@@ -53,15 +58,30 @@ func (a *AddressSpace) copyFor(memory Memory) *AddressSpace {
 	return child
 }
 
-// holds tells whether the memory has an int3 at each of some breakpoints.
-func (a *AddressSpace) holds(inserted []softwareBreakpoint) bool {
-	for _, breakpoint := range inserted {
-		var now [1]byte
-		if n, _ := a.memory.Read(breakpoint.address, now[:]); n == 0 || now[0] != breakpointInstruction {
+// complete tells whether the memory has an int3 at each breakpoint.
+func (a *AddressSpace) complete() bool {
+	for _, breakpoint := range a.inserted {
+		if !a.hasInt3(breakpoint.address) {
 			return false
 		}
 	}
-	return len(inserted) > 0
+	return true
+}
+
+func (a *AddressSpace) hasInt3(address uint64) bool {
+	var now [1]byte
+	n, _ := a.memory.Read(address, now[:])
+	return n == 1 && now[0] == breakpointInstruction
+}
+
+// clean puts bytes back where there is an int3.
+func (a *AddressSpace) clean(below map[uint64]byte) {
+	for address, original := range below {
+		if original != breakpointInstruction && a.hasInt3(address) {
+			// What cannot be written is not there: it has ended since.
+			_ = a.memory.Write(address, []byte{original})
+		}
+	}
 }
 
 func (a *AddressSpace) release() {
@@ -106,6 +126,10 @@ func (a *AddressSpace) InsertBreakpoint(address uint64) error {
 		}
 	}
 	a.inserted = slices.Insert(a.inserted, i, softwareBreakpoint{address, below[0]})
+	if a.below == nil {
+		a.below = map[uint64]byte{}
+	}
+	a.below[address] = below[0]
 	return nil
 }
 

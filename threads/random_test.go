@@ -120,6 +120,8 @@ type randomClient struct {
 	// leaderless says that the leader had ended when it was attached to, so
 	// that nobody but the parent learns how the process ends.
 	leaderless bool
+	// chosen is the signal that each LWP was last resumed with.
+	chosen map[*LWP]unix.Signal
 }
 
 func (c *randomClient) failf(format string, arguments ...any) {
@@ -154,10 +156,11 @@ func runSchedule(seed uint64) (kernel *simulation.Kernel, failed string) {
 	}
 	kernel = simulation.NewKernel(scheduler, randomPrograms(random))
 	table := NewTable(simulated{kernel})
-	c := &randomClient{random: random, kernel: kernel, table: table, started: map[*LWP]int{}, partial: map[*LWP]bool{},
+	c := &randomClient{random: random, kernel: kernel, table: table, started: map[*LWP]int{}, partial: map[*LWP]bool{}, chosen: map[*LWP]unix.Signal{},
 		ends: map[int]Stop{}, children: map[int]Stop{}, vforks: map[int]int{}, execs: map[int]int{},
 		known: map[int]bool{}, killed: map[int]bool{}, detached: map[int]bool{}}
 	kernel.Resumed = c.checkResumed
+	kernel.Delivered = c.checkDelivered
 	defer func() {
 		if r := recover(); r != nil {
 			if f, ok := r.(failure); ok {
@@ -361,7 +364,11 @@ func (c *randomClient) resume(all bool) {
 				action.Signal = 0
 			}
 		}
+		if !all && action.Kind != Stay && c.random.IntN(30) == 0 {
+			action.Signal = unix.SIGALRM
+		}
 		if action.Kind != Stay {
+			c.chosen[lwp] = action.Signal
 			if task, ok := c.kernel.Task(lwp.TID); ok {
 				c.started[lwp] = task.Executed
 				c.executed = len(c.kernel.Execs)
@@ -576,6 +583,23 @@ func (c *randomClient) checkResumed(tid int) {
 	task, _ := c.kernel.Task(tid)
 	if want := lwp.Process.hardware.control(); !task.Dying && task.DebugControl != want {
 		c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("thread %d goes on with DR7 %#x, not %#x", tid, task.DebugControl, want))
+	}
+}
+
+// checkDelivered looks at what becomes of a signal that stopped a task.
+func (c *randomClient) checkDelivered(tid int, stoppedBy, injected unix.Signal) {
+	lwp := c.table.LWP(tid)
+	if lwp == nil {
+		return
+	}
+	told := lwp.reported.Kind == Signalled && lwp.reported.Signal == stoppedBy
+	fine := injected == stoppedBy
+	if told && !c.detached[lwp.Process.PID] {
+		fine = injected == c.chosen[lwp]
+	}
+	if !fine {
+		c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("signal %d of thread %d turns into %d (told: %v, chosen %d)",
+			stoppedBy, tid, injected, told, c.chosen[lwp]))
 	}
 }
 

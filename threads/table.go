@@ -143,7 +143,7 @@ func (t *Table) removeProcess(process *Process) {
 // releaseSpace gives up a process's part in its memory.
 func (t *Table) releaseSpace(space *AddressSpace) {
 	const remembered = 8
-	if len(space.inserted) > 0 && space.users == 1 {
+	if len(space.below) > 0 && space.users == 1 {
 		if len(t.departed) == remembered {
 			t.departed = slices.Delete(t.departed, 0, 1)
 		}

@@ -145,8 +145,10 @@ func (t *Table) adoptOrphans() error {
 }
 
 // letOrphanGo detaches from a process whose creator cannot tell of it: the
-// client never knew it. Its memory has the breakpoints that its parent's had.
-// The parent may be gone; it is found by its program and its breakpoints.
+// client never knew it. Its memory has the breakpoints that its parent's had
+// when it was made. Which process that was, and whether the breakpoints were
+// removed since, nobody can tell: an int3 goes where any memory of the same
+// program has had a breakpoint.
 func (t *Table) letOrphanGo(pid int) error {
 	memory, err := t.kernel.OpenMemory(pid)
 	if err != nil {
@@ -154,29 +156,23 @@ func (t *Table) letOrphanGo(pid int) error {
 	}
 	space := newAddressSpace(memory)
 	defer space.release()
-	candidates := slices.Clone(t.departed)
-	for _, process := range t.processes {
-		candidates = append(candidates, process.space)
-	}
 	program, err := t.kernel.Executable(pid)
 	if err != nil {
 		return err
 	}
-	// The breakpoints of some may be a part of others'.
-	slices.SortStableFunc(candidates, func(a, b *AddressSpace) int { return len(b.inserted) - len(a.inserted) })
-	for _, parent := range candidates {
-		if parent.program == program && space.holds(parent.inserted) {
-			space.inserted = parent.inserted
-			if err := space.lift(); err != nil {
-				return err
-			}
-			for _, process := range t.processes {
-				// It may be the same memory, lent by vfork.
-				if !process.space.lifted && len(process.space.inserted) > 0 && !process.space.holds(process.space.inserted) {
-					process.space.lifted = true
-				}
-			}
-			break
+	parents := slices.Clone(t.departed)
+	for _, process := range t.processes {
+		parents = append(parents, process.space)
+	}
+	for _, parent := range parents {
+		if parent.program == program {
+			space.clean(parent.below)
+		}
+	}
+	for _, process := range t.processes {
+		// It may be the same memory, lent by vfork.
+		if !process.space.lifted && !process.space.complete() {
+			process.space.lifted = true
 		}
 	}
 	return t.kernel.Detach(pid, 0)

@@ -134,6 +134,9 @@ type Kernel struct {
 	Faults []string
 	// Resumed is called before a traced task goes on, if it is set.
 	Resumed func(tid int)
+	// Delivered is called, if it is set, when a tracer decides on a signal that
+	// was sent: the task goes on with the injected one, 0 for none.
+	Delivered func(tid int, stoppedBy, injected unix.Signal)
 
 	scheduler Scheduler
 	tasks     map[int]*task

@@ -180,6 +180,12 @@ func (k *Kernel) inStop(tid int) (*task, error) {
 	return t, nil
 }
 
+func (k *Kernel) decide(t *task, signal unix.Signal) {
+	if t.event.Kind == ptrace.SignalStop && t.information.sent && !t.killed && k.Delivered != nil {
+		k.Delivered(t.tid, t.event.Signal, signal)
+	}
+}
+
 func (k *Kernel) resume(tid int, signal unix.Signal, step bool) error {
 	t, err := k.inStop(tid)
 	if err != nil {
@@ -193,6 +199,7 @@ func (k *Kernel) resume(tid int, signal unix.Signal, step bool) error {
 		verb = "step"
 	}
 	k.Note("%s %d with signal %d", verb, tid, signal)
+	k.decide(t, signal)
 	t.inject, t.stepping = signal, step
 	t.leaveStop()
 	return nil
@@ -228,6 +235,7 @@ func (k *Kernel) Detach(tid int, signal unix.Signal) error {
 		return err
 	}
 	k.Note("detach %d with signal %d", tid, signal)
+	k.decide(t, signal)
 	t.traced, t.interrupt, t.notify, t.stepping = false, false, false, false
 	t.inject = signal
 	t.leaveStop()
