@@ -67,8 +67,10 @@ func (t *Table) awaitVFork(process *Process, lwp *LWP) error {
 				process.PID, other.PID)
 		}
 	}
-	for lwp.state == lwpHeld {
-		event, err := t.kernel.WaitFor(lwp.TID)
+	t.stopping = true
+	for lwp.state == lwpHeld && t.lwps[lwp.TID] == lwp {
+		// Any thread, since a leader that is killed is reported last.
+		event, err := t.kernel.WaitFor(ptrace.AnyThread)
 		if err != nil {
 			return err
 		}
@@ -132,5 +134,5 @@ func (t *Table) Kill(process *Process) error {
 		}
 	}
 	t.forgetEnded(process.PID)
-	return nil
+	return t.adoptOrphans()
 }
