@@ -362,9 +362,9 @@ func stopsInSyscall(kind ptrace.EventKind) bool {
 // handleUnknown takes in an event of a task that its creator has not reported.
 func (t *Table) handleUnknown(event ptrace.Event) error {
 	switch process := t.Process(event.TID); {
-	case process != nil && event.Kind == ptrace.Execed:
+	case process != nil && (event.Kind == ptrace.Execed || event.Ended()):
 		// The leader had ended when the process was attached to; now the
-		// caller of execve has its id.
+		// caller of execve has its id, or had it when it was killed.
 		process.addLWP(event.TID)
 		return t.handle(event)
 	case event.Ended():
