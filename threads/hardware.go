@@ -66,6 +66,9 @@ func pieces(kind HardwareKind, address, length uint64) ([]piece, error) {
 	if length > 8*4 {
 		return nil, fmt.Errorf("a watchpoint of %d bytes does not fit in the debug registers: 32 are the most", length)
 	}
+	if address+length-1 < address {
+		return nil, fmt.Errorf("a watchpoint of %d bytes at 0x%x goes beyond the last address", length, address)
+	}
 	var parts []piece
 	for length > 0 {
 		size := uint64(8)
