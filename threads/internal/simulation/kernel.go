@@ -79,8 +79,12 @@ type Priority struct {
 	Order []int
 	// Late says that a wait tells of nothing while any task can run.
 	Late bool
+	// Turns says that tasks run in turn instead, one thing each.
+	Turns bool
 	// SkipExitStops is the answer of SkipsExitStop.
 	SkipExitStops bool
+
+	last int
 }
 
 func (p *Priority) rank(tid int) int {
@@ -91,6 +95,15 @@ func (p *Priority) rank(tid int) int {
 }
 
 func (p *Priority) Run(tids []int) int {
+	if p.Turns {
+		after := slices.IndexFunc(tids, func(tid int) bool { return tid > p.last })
+		p.last = tids[max(after, 0)]
+		return p.last
+	}
+	return p.first(tids)
+}
+
+func (p *Priority) first(tids []int) int {
 	return slices.MinFunc(tids, func(a, b int) int { return p.rank(a) - p.rank(b) })
 }
 
@@ -98,7 +111,7 @@ func (p *Priority) Report(tids []int, othersRun bool) int {
 	if p.Late && othersRun {
 		return -1
 	}
-	return p.Run(tids)
+	return p.first(tids)
 }
 
 func (p *Priority) Elapse() int              { return 0 }
