@@ -34,15 +34,6 @@ func (m *memory) at(address uint64) *byte {
 	return nil
 }
 
-func (m *memory) mapped(address, length uint64) bool {
-	for i := range length {
-		if m.at(address+i) == nil {
-			return false
-		}
-	}
-	return true
-}
-
 // Memory is an open address space, as /proc/PID/mem gives it.
 type Memory struct {
 	memory *memory
