@@ -60,9 +60,13 @@ func (s *session) currentThread(*rsp.CurrentThreadQuery) (rsp.Reply, error) {
 	return rsp.CurrentThread{Thread: threadID(lwp), Multiprocess: s.client.multiprocess}, nil
 }
 
-// listed calls a function for each LWP that a client can work with.
+// listed calls a function for each LWP that a client can work with: a child
+// whose birth has not been reported would look like one from nowhere.
 func (s *session) listed(visit func(lwp *threads.LWP)) {
 	for _, process := range s.table.Processes() {
+		if process.Unreported() {
+			continue
+		}
 		for _, lwp := range process.LWPs() {
 			if !lwp.Ending() {
 				visit(lwp)

@@ -7,10 +7,16 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync"
 
 	"golang.org/x/sys/unix"
 )
+
+// The main goroutine stays on the process's first thread, which becomes the
+// tracer: the TracerPid that the kernel shows is then this process's id, as
+// programs that look for it expect.
+func init() { runtime.LockOSThread() }
 
 func main() {
 	os.Exit(run(os.Args[1:]))

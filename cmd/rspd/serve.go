@@ -6,17 +6,15 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime"
 
 	"rspd/gdbserver"
 	"rspd/rsp"
 )
 
 // serve debugs what the options name for the listener's clients, one after
-// the other, until there is nothing left to do.
+// the other, until there is nothing left to do. Its thread is the tracer and
+// has to be the goroutine's for good.
 func serve(o options, l *logs, listener *Listener, end *ender) (err error) {
-	// This thread is the tracer from here on.
-	runtime.LockOSThread()
 	server, err := gdbserver.New(serverOptions(o, l, listener))
 	if err != nil {
 		return err
