@@ -41,8 +41,7 @@ func (s *session) killProcess(request *rsp.KillProcess) (rsp.Reply, error) {
 	return rsp.OK{}, nil
 }
 
-// detach answers D and D;pid. The children of forks that the client was not
-// told of are let go with their parent.
+// detach answers D and D;pid.
 func (s *session) detach(request *rsp.Detach) (rsp.Reply, error) {
 	process, err := s.process()
 	if request.HasPID {
@@ -53,11 +52,6 @@ func (s *session) detach(request *rsp.Detach) (rsp.Reply, error) {
 		return nil, err
 	}
 	s.server.printf("Detaching from process %d\n", process.PID)
-	for _, child := range s.table.UnreportedChildren(process) {
-		if err := s.table.Detach(child); err != nil {
-			return nil, err
-		}
-	}
 	launched := !process.Attached
 	if err := s.table.Detach(process); err != nil {
 		return nil, err

@@ -42,7 +42,7 @@ func ExplainAttach(pid int, cause error) error {
 	}
 	if status.Tracer != 0 {
 		// The kernel names the thread that traces.
-		group, err := ThreadGroup(status.Tracer)
+		group, err := ThreadGroup(status.Tracer, 0)
 		if err != nil {
 			group = status.Tracer
 		}

@@ -121,6 +121,13 @@ func (w *inputWatcher) control(events uint32) {
 	}
 }
 
+// readable tells whether there is input, or a hang-up, right now.
+func (w *inputWatcher) readable() bool {
+	poll := [1]unix.PollFd{{Fd: int32(w.descriptor), Events: unix.POLLIN | unix.POLLRDHUP}}
+	n, _, errno := unix.RawSyscall(unix.SYS_POLL, uintptr(unsafe.Pointer(&poll)), 1, 0)
+	return errno == 0 && n > 0
+}
+
 // arm begins a time in which input breaks the tracer's wait.
 func (w *inputWatcher) arm() {
 	w.input.Store(false)

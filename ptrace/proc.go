@@ -49,8 +49,8 @@ func parseTaskStat(text []byte) (TaskStat, error) {
 		return TaskStat{}, errors.New("a stat file of /proc has no name in it")
 	}
 	fields := strings.Fields(string(text[end+1:]))
-	// proc(5) counts from 1 and the name is field 2.
-	const state, parent, flags, processor = 3 - 3, 4 - 3, 9 - 3, 39 - 3
+	// proc(5) counts from 1, and the name is field 2: these are 3, 4, 9 and 39.
+	const state, parent, flags, processor = 0, 1, 6, 36
 	if len(fields) <= processor {
 		return TaskStat{}, errors.New("a stat file of /proc is too short")
 	}
@@ -120,7 +120,19 @@ func parseProcessStatus(text string) ProcessStatus {
 }
 
 // ThreadGroup returns the process id of the process that a thread belongs to.
-func ThreadGroup(tid int) (int, error) {
+// The process that it probably is, or 0, is tried first, and then the thread as
+// a leader: a signal 0 to a thread of a process costs little, /proc much.
+func ThreadGroup(tid, likely int) (int, error) {
+	for _, group := range [...]int{likely, tid} {
+		if group <= 0 {
+			continue
+		}
+		// tgkill(2) looks for the thread in the group before it looks at
+		// permissions.
+		if err := unix.Tgkill(group, tid, 0); err == nil || err == unix.EPERM {
+			return group, nil
+		}
+	}
 	status, err := ReadProcessStatus(tid)
 	if err != nil {
 		return 0, goneIfAbsent("find the process of", tid, err)

@@ -25,6 +25,8 @@ type Tracer struct {
 	thread  int
 	watcher *inputWatcher
 	watched bool
+	// waits counts the calls of Wait.
+	waits uint32
 }
 
 // NewTracer makes the calling goroutine's thread a tracer. The goroutine has
@@ -94,12 +96,19 @@ var spins = func() int {
 	return 0
 }()
 
+// inputTurn is after how many reports Wait looks at the input although there
+// are more: tracees that never stop reporting do not keep the client out.
+const inputTurn = 64
+
 // Wait blocks until a tracee reports an event, or until the watched descriptor
 // has input (ErrInput). It fails with ErrNoTracees when there is nothing left
 // to wait for. A thread that is likely to be the next one may be named: it is
 // asked first, which does not get slower with the number of tracees as asking
 // for any does.
 func (t *Tracer) Wait(likely int) (Event, error) {
+	if t.waits++; t.watched && t.waits%inputTurn == 0 && t.watcher.readable() {
+		return Event{}, ErrInput
+	}
 	for range spins {
 		event, err := t.Poll(likely)
 		if err != nil {

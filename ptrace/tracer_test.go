@@ -147,3 +147,35 @@ func TestInputInterruptsWait(t *testing.T) {
 		}
 	})
 }
+
+func TestInputIsSeenBetweenReports(t *testing.T) {
+	onTracer(t, func(tracer *Tracer) {
+		pid := launch(t, tracer, "/bin/cat", "/dev/zero")
+		defer tracer.abandon(pid)
+		var pair [2]int
+		if err := unix.Pipe(pair[:]); err != nil {
+			t.Error(err)
+			return
+		}
+		defer unix.Close(pair[0])
+		defer unix.Close(pair[1])
+		if err := tracer.WatchInput(pair[0]); err != nil {
+			t.Error(err)
+		}
+		unix.Write(pair[1], []byte{3})
+		// Each step reports before Wait would come to sleep.
+		for range 1000 {
+			if err := tracer.Step(pid, 0); err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := tracer.Wait(pid); err == ErrInput {
+				return
+			} else if err != nil {
+				t.Error(err)
+				return
+			}
+		}
+		t.Error("1000 steps were reported and the input was not")
+	})
+}

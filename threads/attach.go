@@ -15,7 +15,7 @@ func (t *Table) Attach(pid int) (*Process, error) {
 	if t.Process(pid) != nil {
 		return nil, fmt.Errorf("cannot attach to process %d: it is being debugged here already", pid)
 	}
-	if group, err := t.kernel.ThreadGroup(pid); err == nil && group != pid {
+	if group, err := t.kernel.ThreadGroup(pid, pid); err == nil && group != pid {
 		return nil, ptrace.ExplainAttach(pid, nil)
 	}
 	process := t.addProcess(pid, nil)

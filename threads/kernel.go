@@ -48,8 +48,9 @@ type Kernel interface {
 
 	// OpenMemory opens the address space that a thread uses.
 	OpenMemory(tid int) (Memory, error)
-	// ThreadGroup returns the process id of a thread.
-	ThreadGroup(tid int) (int, error)
+	// ThreadGroup returns the process id of a thread, which is probably the
+	// one given.
+	ThreadGroup(tid, likely int) (int, error)
 	// Tasks lists the thread ids of a process.
 	Tasks(pid int) ([]int, error)
 	// Executable returns the file that a process executes.
@@ -68,8 +69,8 @@ func (Live) OpenMemory(tid int) (Memory, error) {
 	return memory, nil
 }
 
-// ThreadGroup reads /proc/TID/status.
-func (Live) ThreadGroup(tid int) (int, error) { return ptrace.ThreadGroup(tid) }
+// ThreadGroup is [ptrace.ThreadGroup].
+func (Live) ThreadGroup(tid, likely int) (int, error) { return ptrace.ThreadGroup(tid, likely) }
 
 // Tasks lists /proc/PID/task.
 func (Live) Tasks(pid int) ([]int, error) { return ptrace.Tasks(pid) }

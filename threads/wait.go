@@ -129,7 +129,7 @@ func (t *Table) goOn() error {
 func (t *Table) adoptOrphans() error {
 	for tid := range t.early {
 		delete(t.early, tid)
-		group, err := t.kernel.ThreadGroup(tid)
+		group, err := t.kernel.ThreadGroup(tid, 0)
 		if err == nil {
 			if process := t.Process(group); process != nil {
 				process.addLWP(tid).asked = Action{Kind: Continue}
@@ -548,7 +548,7 @@ func (t *Table) childAppeared(creator *LWP, event ptrace.Event) (Stop, error) {
 		// The creator was killed, and the number is that of its exit stop.
 		return Stop{}, nil
 	}
-	group, err := t.kernel.ThreadGroup(tid)
+	group, err := t.kernel.ThreadGroup(tid, process.PID)
 	if err != nil {
 		if errors.Is(err, ptrace.ErrGone) {
 			delete(t.early, tid)

@@ -395,7 +395,7 @@ func (k *Kernel) OpenMemory(tid int) (*Memory, error) {
 }
 
 // ThreadGroup returns the process that a task belongs to.
-func (k *Kernel) ThreadGroup(tid int) (int, error) {
+func (k *Kernel) ThreadGroup(tid, _ int) (int, error) {
 	k.elapse()
 	t := k.tasks[tid]
 	if t == nil {
