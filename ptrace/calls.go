@@ -6,10 +6,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Options are the PTRACE_O_* bits that every tracee is seized with: all kinds
-// of children and ends are reported, and syscall stops are told from signals.
+// Options are the PTRACE_O_* bits that every tracee has: all kinds of children
+// are reported, and syscall stops are told from signals.
 const Options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK |
-	unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_TRACEVFORKDONE | unix.PTRACE_O_TRACEEXIT
+	unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_TRACEVFORKDONE
+
+// LeaderOptions are Options for the leader of a thread group: it stops once
+// more on its way out, because its end is reported only after that of the
+// last other thread.
+const LeaderOptions = Options | unix.PTRACE_O_TRACEEXIT
 
 // KillOnExit is added to Options for a program that was launched: it does not
 // outlive its tracer.

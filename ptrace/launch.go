@@ -110,7 +110,7 @@ func (t *Tracer) Launch(program Program) (pid int, err error) {
 		}
 		switch {
 		case event.Kind == Execed:
-			if err := t.SetOptions(pid, Options|KillOnExit); err != nil {
+			if err := t.SetOptions(pid, LeaderOptions|KillOnExit); err != nil {
 				t.abandon(pid)
 				return 0, err
 			}

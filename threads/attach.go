@@ -71,7 +71,7 @@ func (t *Table) seizeAll(process *Process) error {
 			if t.lwps[tid] != nil {
 				continue
 			}
-			err := t.kernel.Seize(tid, ptrace.Options)
+			err := t.kernel.Seize(tid, process.options(tid))
 			switch {
 			case errors.Is(err, ptrace.ErrGone):
 				continue

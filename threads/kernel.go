@@ -24,6 +24,7 @@ type Kernel interface {
 
 	Launch(program ptrace.Program) (pid int, err error)
 	Seize(tid, options int) error
+	SetOptions(tid, options int) error
 	Interrupt(tid int) error
 	Continue(tid int, signal unix.Signal) error
 	Step(tid int, signal unix.Signal) error

@@ -107,6 +107,19 @@ func (p *Process) RemoveHardware(kind HardwareKind, address, length uint64) {
 	p.hardware.remove(kind, address, length)
 }
 
+// options are the trace options of one of its threads, which inherits those of
+// its creator.
+func (p *Process) options(tid int) int {
+	options := ptrace.Options
+	if tid == p.PID {
+		options = ptrace.LeaderOptions
+	}
+	if !p.Attached {
+		options |= ptrace.KillOnExit
+	}
+	return options
+}
+
 func (p *Process) addLWP(tid int) *LWP {
 	lwp := &LWP{TID: tid, Process: p, table: p.table}
 	p.lwps = append(p.lwps, lwp)

@@ -558,7 +558,7 @@ func (t *Table) childAppeared(creator *LWP, event ptrace.Event) (Stop, error) {
 	}
 	kind := KindOfChild(event.Kind, process.PID, group)
 	if kind == ChildLWP {
-		return Stop{}, t.threadAppeared(process, tid)
+		return Stop{}, t.threadAppeared(creator, tid)
 	}
 	first, err := t.firstStop(tid)
 	if err != nil || first.Kind == ptrace.NoEvent {
@@ -591,12 +591,18 @@ func (t *Table) childAppeared(creator *LWP, event ptrace.Event) (Stop, error) {
 }
 
 // threadAppeared adds an LWP and lets it run as its process does.
-func (t *Table) threadAppeared(process *Process, tid int) error {
+func (t *Table) threadAppeared(creator *LWP, tid int) error {
+	process := creator.Process
 	first, err := t.firstStop(tid)
 	if err != nil || first.Kind == ptrace.NoEvent {
 		return err
 	}
 	lwp := process.addLWP(tid)
+	if creator.TID == process.PID {
+		if err := t.setOptions(lwp); err != nil {
+			return err
+		}
+	}
 	lwp.asked = Action{Kind: Continue}
 	if first.Kind == ptrace.GroupStop && !process.unstopped {
 		lwp.groupStopped = first.Signal
@@ -605,6 +611,15 @@ func (t *Table) threadAppeared(process *Process, tid int) error {
 		return nil
 	}
 	return t.start(lwp, 0)
+}
+
+// setOptions gives an LWP the trace options that it did not inherit: the leader
+// has others than the rest.
+func (t *Table) setOptions(lwp *LWP) error {
+	if err := t.kernel.SetOptions(lwp.TID, lwp.Process.options(lwp.TID)); err != nil && !gone(err) {
+		return err
+	}
+	return nil
 }
 
 // processAppeared adds a forked or vforked process, stopped.
@@ -624,8 +639,7 @@ func (t *Table) processAppeared(parent *Process, pid int, kind ChildKind) (*Proc
 	if kind == ChildVFork {
 		child.vforkParent = parent
 	}
-	child.addLWP(pid)
-	return child, nil
+	return child, t.setOptions(child.addLWP(pid))
 }
 
 // vforkDone ends the sharing of memory with the vfork child of an LWP. The
@@ -691,6 +705,11 @@ func (t *Table) execed(lwp *LWP) (Stop, error) {
 	t.releaseSpace(process.space)
 	process.space = space
 	process.vforkParent, process.vforkCreator = nil, nil
+	if int(former) != lwp.TID {
+		if err := t.setOptions(lwp); err != nil {
+			return Stop{}, err
+		}
+	}
 	process.stopTold, process.unstopped = false, false
 	lwp.vforking = false
 	// The kernel has cleared the debug registers (flush_ptrace_hw_breakpoint).

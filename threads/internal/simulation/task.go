@@ -49,6 +49,8 @@ type task struct {
 	then func()
 
 	traced bool
+	// exitStops is PTRACE_O_TRACEEXIT, which new tasks take over.
+	exitStops bool
 	// event is what a wait reports, message its number; waited says that it
 	// was reported.
 	event   ptrace.Event
@@ -231,7 +233,7 @@ func (k *Kernel) toProgram(t *task) {
 func (k *Kernel) die(t *task, end End) {
 	t.ending, t.end, t.paused = true, end, false
 	then := func() { k.bury(t) }
-	if t.killed && t.group.ending && k.scheduler.SkipsExitStop() {
+	if t.traced && !t.exitStops || t.killed && t.group.ending && k.scheduler.SkipsExitStop() {
 		t.then = then
 		return
 	}
@@ -386,7 +388,7 @@ func (k *Kernel) makeTask(t *task, instruction Instruction, finish func()) {
 	child.registers.Rip = Code + instruction.Argument
 	// ptrace_init_task
 	child.orphan = t.orphan
-	child.traced, child.interrupt = t.traced, t.traced
+	child.traced, child.interrupt, child.exitStops = t.traced, t.traced, t.exitStops
 	child.stopPending = g == t.group && g.stop != 0
 	k.Note("%d makes %d (%v)", t.tid, child.tid, instruction.Operation)
 	if instruction.Operation != Clone {

@@ -124,14 +124,14 @@ func (k *Kernel) Launch(program ptrace.Program) (int, error) {
 	}
 	pid := k.Start(number)
 	t := k.tasks[pid]
-	t.group.own, t.traced = true, true
+	t.group.own, t.traced, t.exitStops = true, true, true
 	k.stop(t, ptrace.Event{Kind: ptrace.Execed, Signal: unix.SIGTRAP}, uint64(pid), t.finishCall)
 	t.waited = true
 	return pid, nil
 }
 
 // Seize is [ptrace.Tracer.Seize].
-func (k *Kernel) Seize(tid, _ int) error {
+func (k *Kernel) Seize(tid, options int) error {
 	k.elapse()
 	t := k.tasks[tid]
 	switch {
@@ -141,10 +141,20 @@ func (k *Kernel) Seize(tid, _ int) error {
 		return &ptrace.Error{Operation: "attach to", TID: tid, Errno: unix.EPERM}
 	}
 	k.Note("seize %d", tid)
-	t.traced = true
+	t.traced, t.exitStops = true, options&unix.PTRACE_O_TRACEEXIT != 0
 	if t.state == jobStopped {
 		t.state, t.interrupt = running, true
 	}
+	return nil
+}
+
+// SetOptions is [ptrace.Tracer.SetOptions].
+func (k *Kernel) SetOptions(tid, options int) error {
+	t, err := k.inStop(tid)
+	if err != nil {
+		return err
+	}
+	t.exitStops = options&unix.PTRACE_O_TRACEEXIT != 0
 	return nil
 }
 
