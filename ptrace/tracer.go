@@ -96,6 +96,10 @@ var spins = func() int {
 	return 0
 }()
 
+// pauses is how many PAUSE instructions lie between two of them, some 100
+// nanoseconds.
+const pauses = 4
+
 // inputTurn is after how many reports Wait looks at the input although there
 // are more: tracees that never stop reporting do not keep the client out.
 const inputTurn = 64
@@ -117,6 +121,7 @@ func (t *Tracer) Wait(likely int) (Event, error) {
 		if event.Kind != NoEvent {
 			return event, nil
 		}
+		pause(pauses)
 	}
 	if t.watched {
 		t.watcher.arm()
