@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rspd/gdbserver/libraries"
+	"rspd/gdbserver/osdata"
 	"rspd/ptrace"
 	"rspd/rsp"
 )
@@ -25,6 +26,7 @@ var objects = []object{
 	{name: "libraries-svr4", read: (*session).librariesObject},
 	{name: "threads", read: (*session).threadsObject},
 	{name: "siginfo", read: (*session).siginfoObject, write: (*session).writeSiginfo},
+	{name: "osdata", read: (*session).osdataObject},
 }
 
 func transferFeatures() []string {
@@ -158,6 +160,9 @@ func (s *session) threadsObject(annex string) ([]byte, error) {
 	}
 	return s.threadsDocument(), nil
 }
+
+// osdataObject is a table of the operating system; no process is needed.
+func (s *session) osdataObject(annex string) ([]byte, error) { return osdata.Live().Document(annex) }
 
 func (s *session) siginfoObject(annex string) ([]byte, error) {
 	if err := noAnnex(annex); err != nil {
