@@ -32,15 +32,18 @@ const (
 	PacketRemoveBreakpoint
 
 	PacketAttached
+	PacketChecksumMemory
 	PacketCurrentThread
 	PacketExecAndArgs
 	PacketFirstThreadInfo
 	PacketNextThreadInfo
 	PacketOffsets
 	PacketMonitor
+	PacketSearchMemory
 	PacketSupported
 	PacketSymbol
 	PacketThreadExtraInfo
+	PacketTLSAddress
 	PacketTransferRead
 	PacketTransferWrite
 
@@ -105,15 +108,18 @@ var packetNames = [PacketCount]string{
 	PacketRemoveBreakpoint:  "z",
 
 	PacketAttached:        "qAttached",
+	PacketChecksumMemory:  "qCRC",
 	PacketCurrentThread:   "qC",
 	PacketExecAndArgs:     "qExecAndArgs",
 	PacketFirstThreadInfo: "qfThreadInfo",
 	PacketNextThreadInfo:  "qsThreadInfo",
 	PacketOffsets:         "qOffsets",
 	PacketMonitor:         "qRcmd",
+	PacketSearchMemory:    "qSearch:memory",
 	PacketSupported:       "qSupported",
 	PacketSymbol:          "qSymbol",
 	PacketThreadExtraInfo: "qThreadExtraInfo",
+	PacketTLSAddress:      "qGetTLSAddr",
 	PacketTransferRead:    "qXfer:read",
 	PacketTransferWrite:   "qXfer:write",
 

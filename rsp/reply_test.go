@@ -35,6 +35,11 @@ func TestReplies(t *testing.T) {
 
 		{CurrentThread{Thread: ThreadID{1, 2}, Multiprocess: true}, "QCp1.2"},
 		{CurrentThread{Thread: ThreadID{1, 2}}, "QC2"},
+		{Address(0x7ffff7fc0400), "7ffff7fc0400"},
+		{Address(0), "0"},
+		{Found{}, "0"},
+		{Found{Found: true, Address: 0xabc}, "1,abc"},
+		{MemoryChecksum(0x0123abcd), "C123abcd"},
 		{ThreadList{}, "l"},
 		{ThreadList{Threads: []ThreadID{{1, 2}}, Multiprocess: true}, "mp1.2"},
 		{ThreadList{Threads: []ThreadID{{1, 2}, {0x10, 0xabcd}}}, "m2,abcd"},

@@ -137,16 +137,22 @@ func (p *Parser) parseQuery(s *scanner) Request {
 		return parseAttachedQuery(s)
 	case "qC":
 		return bare(s, PacketCurrentThread, theCurrentThreadQuery)
+	case "qCRC":
+		return parseChecksumMemory(s)
 	case "qExecAndArgs":
 		return bare(s, PacketExecAndArgs, theExecAndArgsQuery)
 	case "qfThreadInfo":
 		return bare(s, PacketFirstThreadInfo, theFirstThreadInfo)
 	case "qsThreadInfo":
 		return bare(s, PacketNextThreadInfo, theNextThreadInfo)
+	case "qGetTLSAddr":
+		return parseTLSAddressQuery(s)
 	case "qOffsets":
 		return bare(s, PacketOffsets, theOffsetsQuery)
 	case "qRcmd":
 		return parseMonitor(s)
+	case "qSearch":
+		return p.parseSearch(s)
 	case "qSupported":
 		return parseSupportedQuery(s)
 	case "qSymbol":
