@@ -51,12 +51,16 @@ func (g *gdb) catches(command, function string) {
 	g.matches("backtrace", function)
 }
 
+// TestGo counts the calls of a function. Asynchronous preemption is off: it may
+// take a goroutine away at the instruction of the breakpoint, after the stop
+// and before the step over it, and have another thread execute that again.
+// Under GNU gdbserver 2 of 480 runs then see one call twice.
 func TestGo(t *testing.T) {
 	for _, link := range []inferiors.Link{inferiors.Static, inferiors.PIE} {
 		t.Run(string(link), func(t *testing.T) {
 			s := newSession(t)
 			program := golang(t, "goroutines", link)
-			v := s.launch(program, "20")
+			v := s.serve([]string{"--wrapper", "env", "GODEBUG=asyncpreemptoff=1", "--"}, program, "20")
 			g := s.connected(v, program, "handle SIGURG nostop noprint pass")
 			g.run("break main.square")
 			seen := map[string]bool{}
