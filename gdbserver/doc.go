@@ -11,6 +11,10 @@
 // the same capabilities that handle the packets, so that announcing and doing
 // cannot differ.
 //
+// Whatever changes a process goes through threads. Of package ptrace this one
+// takes types that all three share (registers, siginfo), facts of /proc, and the
+// tracer that it hands to threads.
+//
 // Everything runs on the tracer's thread, which reads the connection itself
 // while the program is stopped (package ptrace says why).
 package gdbserver
