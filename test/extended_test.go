@@ -223,4 +223,6 @@ func TestAttachMissing(t *testing.T) {
 	p.stdout.wait(t, "ready\n")
 	g.run(fmt.Sprint("attach ", p.pid))
 	g.prints("lines", "0")
+	// Killed while the server traces it, its end would wait for the server's.
+	g.run("detach")
 }

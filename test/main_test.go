@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, serverPath, "--version:", err)
 			return 1
 		}
-		serverGNU = strings.Contains(string(version), "GNU gdbserver")
+		serverGNU = strings.HasPrefix(string(version), "GNU gdbserver")
 		return m.Run()
 	}())
 }
