@@ -27,11 +27,18 @@ type AddressSpace struct {
 	// lifted says that the bytes are back in place although the breakpoints
 	// are still wanted: an untraced process runs in this memory.
 	lifted bool
+	// one is scratch room for the byte of a breakpoint.
+	one [1]byte
 }
 
 type softwareBreakpoint struct {
 	address uint64
 	below   byte
+	// judge decides on its hits; nil reports all of them.
+	judge Judge
+	// out says that the byte is back in place for one LWP that executes the
+	// instruction there, alone.
+	out bool
 }
 
 func newAddressSpace(memory Memory) *AddressSpace { return &AddressSpace{memory: memory, users: 1} }
@@ -44,6 +51,7 @@ func (a *AddressSpace) copyFor(memory Memory) *AddressSpace {
 		inserted: slices.Clone(a.inserted), below: maps.Clone(a.below)}
 	for i := range child.inserted {
 		breakpoint := &child.inserted[i]
+		breakpoint.out = false
 		var now [1]byte
 		if n, _ := memory.Read(breakpoint.address, now[:]); n == 1 && now[0] != breakpointInstruction {
 			breakpoint.below = now[0]
@@ -61,7 +69,7 @@ func (a *AddressSpace) copyFor(memory Memory) *AddressSpace {
 // complete tells whether the memory has an int3 at each breakpoint.
 func (a *AddressSpace) complete() bool {
 	for _, breakpoint := range a.inserted {
-		if !a.hasInt3(breakpoint.address) {
+		if !breakpoint.out && !a.hasInt3(breakpoint.address) {
 			return false
 		}
 	}
@@ -109,11 +117,17 @@ func (a *AddressSpace) HasBreakpoint(address uint64) bool {
 	return found
 }
 
-// InsertBreakpoint puts an int3 at address. Inserting one twice changes
-// nothing, as the protocol asks ("implemented in an idempotent way").
-func (a *AddressSpace) InsertBreakpoint(address uint64) error {
+// InsertBreakpoint puts an int3 at address, all of whose hits are reported.
+// Inserting one twice changes nothing, as the protocol asks ("implemented in an
+// idempotent way").
+func (a *AddressSpace) InsertBreakpoint(address uint64) error { return a.InsertJudged(address, nil) }
+
+// InsertJudged is InsertBreakpoint with a judge of its hits, which replaces the
+// one that the breakpoint had. A fork inherits it.
+func (a *AddressSpace) InsertJudged(address uint64, judge Judge) error {
 	i, found := a.find(address)
 	if found {
+		a.inserted[i].judge = judge
 		return nil
 	}
 	var below [1]byte
@@ -125,7 +139,7 @@ func (a *AddressSpace) InsertBreakpoint(address uint64) error {
 			return err
 		}
 	}
-	a.inserted = slices.Insert(a.inserted, i, softwareBreakpoint{address, below[0]})
+	a.inserted = slices.Insert(a.inserted, i, softwareBreakpoint{address: address, below: below[0], judge: judge})
 	if a.below == nil {
 		a.below = map[uint64]byte{}
 	}
@@ -140,12 +154,43 @@ func (a *AddressSpace) RemoveBreakpoint(address uint64) error {
 	if !found {
 		return nil
 	}
-	below := a.inserted[i].below
+	removed := a.inserted[i]
 	a.inserted = slices.Delete(a.inserted, i, i+1)
-	if a.lifted {
+	if a.lifted || removed.out {
 		return nil
 	}
-	return a.memory.Write(address, []byte{below})
+	return a.memory.Write(address, []byte{removed.below})
+}
+
+// takeOut puts the byte of one breakpoint back in place, for an LWP that is to
+// execute the instruction there while no other runs in this memory.
+func (a *AddressSpace) takeOut(address uint64) {
+	i, found := a.find(address)
+	if !found || a.inserted[i].out {
+		return
+	}
+	a.inserted[i].out = true
+	if !a.lifted {
+		a.one[0] = a.inserted[i].below
+		// Memory that cannot be written any more has no instruction to execute
+		// either: the step will tell.
+		_ = a.memory.Write(address, a.one[:])
+	}
+}
+
+// putBack undoes takeOut.
+func (a *AddressSpace) putBack(address uint64) {
+	i, found := a.find(address)
+	if !found || !a.inserted[i].out {
+		return
+	}
+	if !a.lifted {
+		a.one[0] = breakpointInstruction
+		// As in takeOut: the instruction may have unmapped itself, or ended
+		// the process.
+		_ = a.memory.Write(address, a.one[:])
+	}
+	a.inserted[i].out = false
 }
 
 // lift takes every breakpoint out of the memory, but remembers it.
@@ -156,7 +201,9 @@ func (a *AddressSpace) lift() error {
 	a.lifted = true
 	var failures []error
 	for _, breakpoint := range a.inserted {
-		failures = append(failures, a.memory.Write(breakpoint.address, []byte{breakpoint.below}))
+		if !breakpoint.out {
+			failures = append(failures, a.memory.Write(breakpoint.address, []byte{breakpoint.below}))
+		}
 	}
 	return errors.Join(failures...)
 }
@@ -166,10 +213,12 @@ func (a *AddressSpace) restore() error {
 	if !a.lifted {
 		return nil
 	}
-	a.lifted = false
 	var failures []error
 	for i := range a.inserted {
 		breakpoint := &a.inserted[i]
+		if breakpoint.out {
+			continue
+		}
 		var below [1]byte
 		if _, err := a.memory.Read(breakpoint.address, below[:]); err != nil {
 			failures = append(failures, err)
@@ -178,6 +227,7 @@ func (a *AddressSpace) restore() error {
 		breakpoint.below = below[0]
 		failures = append(failures, a.memory.Write(breakpoint.address, []byte{breakpointInstruction}))
 	}
+	a.lifted = false
 	return errors.Join(failures...)
 }
 
@@ -192,7 +242,9 @@ func (a *AddressSpace) Read(address uint64, buffer []byte) (int, error) {
 		if offset >= uint64(n) {
 			break
 		}
-		buffer[offset] = a.inserted[i].below
+		if !a.inserted[i].out {
+			buffer[offset] = a.inserted[i].below
+		}
 	}
 	return n, err
 }
@@ -209,7 +261,9 @@ func (a *AddressSpace) Write(address uint64, data []byte) error {
 	}
 	covered := slices.Clone(data)
 	for _, breakpoint := range a.inserted[first:end] {
-		covered[breakpoint.address-address] = breakpointInstruction
+		if !breakpoint.out {
+			covered[breakpoint.address-address] = breakpointInstruction
+		}
 	}
 	if err := a.memory.Write(address, covered); err != nil {
 		return err

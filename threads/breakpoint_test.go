@@ -247,3 +247,67 @@ func TestAddressSpaceIsClosedOnce(t *testing.T) {
 		t.Errorf("closed %d times", memory.closed)
 	}
 }
+
+func TestTakeOutAndPutBack(t *testing.T) {
+	memory := at16(0)
+	original := bytes.Clone(memory.bytes)
+	space := newAddressSpace(memory)
+	insertAll(t, space, 2, 3, 9)
+	space.takeOut(3)
+	space.takeOut(5) // where there is none
+	check := func(when string, want ...int) {
+		t.Helper()
+		expected := bytes.Clone(original)
+		for _, i := range want {
+			expected[i] = breakpointInstruction
+		}
+		if !bytes.Equal(memory.bytes, expected) {
+			t.Errorf("%s: the memory is % x, want % x", when, memory.bytes, expected)
+		}
+		got := make([]byte, 16)
+		if _, err := space.Read(0, got); err != nil || !bytes.Equal(got, original) {
+			t.Errorf("%s: % x is read, want % x (%v)", when, got, original, err)
+		}
+	}
+	check("taken out", 2, 9)
+	if !space.HasBreakpoint(3) || !space.complete() {
+		t.Error("what was taken out is forgotten or missed")
+	}
+	// A write meanwhile goes below it.
+	original[2], original[3] = 0x77, 0x78
+	if err := space.Write(2, []byte{0x77, 0x78}); err != nil {
+		t.Error(err)
+	}
+	check("written to", 2, 9)
+	if err := space.lift(); err != nil {
+		t.Error(err)
+	}
+	check("lifted")
+	if err := space.restore(); err != nil {
+		t.Error(err)
+	}
+	check("restored", 2, 9)
+	space.putBack(3)
+	check("put back", 2, 3, 9)
+
+	space.takeOut(3)
+	child := space.copyFor(&fakeMemory{bytes: bytes.Clone(memory.bytes)})
+	if err := child.restore(); err != nil {
+		t.Error(err)
+	}
+	if !child.complete() || child.inserted[1].out {
+		t.Error("a child begins with a breakpoint that its parent steps over")
+	}
+	if err := space.RemoveBreakpoint(3); err != nil {
+		t.Error(err)
+	}
+	space.putBack(3)
+	check("removed while it was out", 2, 9)
+
+	space.takeOut(2)
+	if err := space.lift(); err != nil {
+		t.Error(err)
+	}
+	space.putBack(2)
+	check("put back into memory that is lifted")
+}

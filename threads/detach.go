@@ -23,11 +23,13 @@ func (t *Table) Detach(process *Process) error {
 			return err
 		}
 	}
+	waited := false
 	for _, lwp := range slices.Clone(process.lwps) {
 		if lwp.state == lwpRunning {
 			return ErrRunning{lwp.TID}
 		}
 		if lwp.state == lwpHeld {
+			waited = true
 			if err := t.awaitVFork(process, lwp); err != nil {
 				return err
 			}
@@ -36,7 +38,7 @@ func (t *Table) Detach(process *Process) error {
 	if t.Process(process.PID) != process {
 		// It ended while it was waited for.
 		t.forgetEnded(process.PID)
-		return nil
+		return t.adoptOrphansOfWait()
 	}
 	// Breakpoints that cannot be taken out lie in memory that is gone.
 	_ = process.space.lift()
@@ -55,7 +57,19 @@ func (t *Table) Detach(process *Process) error {
 		}
 	}
 	t.removeProcess(process)
+	if waited {
+		failures = append(failures, t.adoptOrphansOfWait())
+	}
 	return errors.Join(failures...)
+}
+
+// adoptOrphansOfWait deals with the tasks that appeared while a vfork child was
+// waited for and whose creators were killed.
+func (t *Table) adoptOrphansOfWait() error {
+	if t.running > 0 {
+		return nil
+	}
+	return t.adoptOrphans()
 }
 
 // awaitVFork waits for an LWP that the kernel holds for its vfork child: until
@@ -86,8 +100,12 @@ func (t *Table) detachLWP(lwp *LWP) error {
 	if err == nil {
 		err = lwp.applyHardware()
 	}
+	signal := t.undelivered(lwp)
 	if err == nil {
-		err = t.kernel.Detach(lwp.TID, t.undelivered(lwp))
+		err = t.returnKept(lwp, &signal)
+	}
+	if err == nil {
+		err = t.kernel.Detach(lwp.TID, signal)
 	}
 	if errors.Is(err, ptrace.ErrGone) {
 		return nil

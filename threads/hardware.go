@@ -38,6 +38,8 @@ type hardwarePoint struct {
 	length  uint64
 	// value is what the memory held when a read watchpoint was last looked at.
 	value []byte
+	// judge decides on the hits of a breakpoint; nil reports all of them.
+	judge Judge
 }
 
 // HardwarePoints is the debug registers that one process is to have: the same
@@ -120,9 +122,16 @@ func (h *HardwarePoints) insert(kind HardwareKind, address, length uint64, value
 		*slot = debugSlot{slot.users + 1, registerKind(kind), part.address, part.length}
 	}
 	h.slots = slots
-	h.points = append(h.points, hardwarePoint{kind, address, length, value})
+	h.points = append(h.points, hardwarePoint{kind: kind, address: address, length: length, value: value})
 	h.version++
 	return nil
+}
+
+// setJudge has a judge decide on the hits of a point that is there.
+func (h *HardwarePoints) setJudge(kind HardwareKind, address, length uint64, judge Judge) {
+	if i := h.find(kind, address, length); i >= 0 {
+		h.points[i].judge = judge
+	}
 }
 
 // slotFor finds the register that holds a piece already, or a free one.

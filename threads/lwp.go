@@ -45,6 +45,15 @@ type LWP struct {
 	// vforking says that it made a vfork child and was not told yet that the
 	// child is done.
 	vforking bool
+	// passing says that a hit of the breakpoint at passAddress, where the pc
+	// is, was judged to be passed over, and that the instruction there has not
+	// been executed since.
+	passing     bool
+	passAddress uint64
+	// stepsOver says that its last resumption was the step over that.
+	stepsOver bool
+	// kept are signals to deliver after it.
+	kept []keptSignal
 	// debugVersion is the version of the process's hardware points that its
 	// debug registers hold.
 	debugVersion uint64

@@ -75,8 +75,26 @@ func (p *Process) Executable() (string, error) {
 // InsertHardware takes debug registers in every LWP for the bytes from address
 // on; the length is ignored for a breakpoint. The error is
 // ErrDebugRegistersFull, a refused length, or the kernel's for an address that
-// cannot be watched; then nothing is left changed.
+// cannot be watched; then nothing is left changed. All hits are reported.
 func (p *Process) InsertHardware(kind HardwareKind, address, length uint64) error {
+	if err := p.insertHardware(kind, address, length); err != nil {
+		return err
+	}
+	p.hardware.setJudge(kind, address, length, nil)
+	return nil
+}
+
+// InsertHardwareJudged is InsertHardware for a breakpoint, with a judge of its
+// hits, which replaces the one that it had.
+func (p *Process) InsertHardwareJudged(address uint64, judge Judge) error {
+	if err := p.insertHardware(HardwareExecute, address, 1); err != nil {
+		return err
+	}
+	p.hardware.setJudge(HardwareExecute, address, 1, judge)
+	return nil
+}
+
+func (p *Process) insertHardware(kind HardwareKind, address, length uint64) error {
 	var value []byte
 	if kind == HardwareRead {
 		value = make([]byte, min(length, 64))
@@ -135,6 +153,7 @@ func (p *Process) removeLWP(lwp *LWP) {
 		delete(p.table.lwps, lwp.TID)
 	}
 	p.table.leave(lwp)
+	p.table.endStepOver(lwp)
 }
 
 // openSpace opens the memory of a process through a thread that has one.

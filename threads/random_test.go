@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,6 +123,104 @@ type randomClient struct {
 	leaderless bool
 	// chosen is the signal that each LWP was last resumed with.
 	chosen map[*LWP]unix.Signal
+	// passed is where each LWP's last hit was judged to be passed over, until
+	// it executes that instruction or the client knows where it is.
+	passed map[*LWP]uint64
+	// kept are signals that wait until an LWP is past a breakpoint.
+	kept map[*LWP][]unix.Signal
+	// executions is how many programs each had executed when that was seen.
+	executions map[*LWP]int
+	// hits, steps and held count what the schedule has tried.
+	hits, steps, held int
+}
+
+// watchedKernel notes the signals that the table sends.
+type watchedKernel struct {
+	simulated
+	client *randomClient
+}
+
+func (k watchedKernel) Signal(pid, tid int, signal unix.Signal) error {
+	k.client.unkeep(k.client.table.LWP(tid), signal)
+	return k.simulated.Signal(pid, tid, signal)
+}
+
+// unkeep takes a signal out of those that are kept, if it is there.
+func (c *randomClient) unkeep(lwp *LWP, signal unix.Signal) bool {
+	i := slices.Index(c.kept[lwp], signal)
+	if i >= 0 {
+		c.kept[lwp] = slices.Delete(c.kept[lwp], i, i+1)
+	}
+	return i >= 0
+}
+
+// noteKept takes down what is kept when a step begins; nothing may be missing
+// that was kept before.
+func (c *randomClient) noteKept(lwp *LWP) {
+	var now []unix.Signal
+	for _, kept := range lwp.kept {
+		now = append(now, kept.signal)
+	}
+	// What was kept for a leader goes with it when another thread executes a
+	// program, and takes its id.
+	execs := 0
+	for _, pid := range c.kernel.Execs {
+		if pid == lwp.TID {
+			execs++
+		}
+	}
+	if c.executions[lwp] != execs {
+		c.executions[lwp] = execs
+		delete(c.kept, lwp)
+	}
+	if before := c.kept[lwp]; len(before) > len(now) || !slices.Equal(before, now[:len(before)]) {
+		c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("thread %d had the signals %v kept and has %v", lwp.TID, before, now))
+	}
+	c.kept[lwp] = now
+}
+
+// judged makes a judge that decides at random, and holds that it is asked once
+// for each time that an LWP comes to the breakpoint.
+func (c *randomClient) judged(address uint64) Judge {
+	return func(lwp *LWP) Verdict {
+		c.hits++
+		registers, err := lwp.Registers()
+		if err == nil && registers.PC() != address {
+			c.failf("the breakpoint at %#x judges thread %d at %#x", address, lwp.TID, registers.PC())
+		}
+		if at, twice := c.passed[lwp]; twice && at == address {
+			c.failf("the hit of thread %d at %#x is judged twice", lwp.TID, address)
+		}
+		if c.random.IntN(4) == 0 {
+			return Report
+		}
+		c.note("pass over %#x in %d", address, lwp.TID)
+		c.passed[lwp] = address
+		return PassOver
+	}
+}
+
+// checkExecuting holds that no thread gets past a breakpoint unseen.
+func (c *randomClient) checkExecuting(tid int, pc uint64) {
+	lwp := c.table.LWP(tid)
+	task, _ := c.kernel.Task(tid)
+	if lwp == nil || task.Orphan || lwp.Process.space == nil {
+		return
+	}
+	steps := lwp.stepsOver && lwp.passing && lwp.passAddress == pc
+	if space := lwp.Process.space; !steps && !space.lifted && space.HasBreakpoint(pc) {
+		c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("thread %d executes %#x in spite of a breakpoint", tid, pc))
+	}
+	over := c.table.over
+	if over != nil && over != lwp && over.stepsOver && over.Process.space == lwp.Process.space {
+		c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("thread %d runs while thread %d steps over a breakpoint", tid, over.TID))
+	}
+	if steps {
+		c.steps++
+	}
+	if c.passed[lwp] == pc {
+		delete(c.passed, lwp)
+	}
 }
 
 func (c *randomClient) failf(format string, arguments ...any) {
@@ -142,7 +241,7 @@ func (c *randomClient) must(what string, err error) {
 }
 
 // runSchedule plays one random session. The answer is what went wrong.
-func runSchedule(seed uint64) (kernel *simulation.Kernel, failed string) {
+func runSchedule(seed uint64) (c *randomClient, failed string) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	scheduler := &simulation.Random{Rand: rand.New(rand.NewPCG(seed, 2))}
 	if random.IntN(2) == 0 {
@@ -154,13 +253,15 @@ func runSchedule(seed uint64) (kernel *simulation.Kernel, failed string) {
 	if random.IntN(2) == 0 {
 		scheduler.Handled = random.IntN(60)
 	}
-	kernel = simulation.NewKernel(scheduler, randomPrograms(random))
-	table := NewTable(simulated{kernel})
-	c := &randomClient{random: random, kernel: kernel, table: table, started: map[*LWP]int{}, partial: map[*LWP]bool{}, chosen: map[*LWP]unix.Signal{},
+	kernel := simulation.NewKernel(scheduler, randomPrograms(random))
+	c = &randomClient{random: random, kernel: kernel, started: map[*LWP]int{}, partial: map[*LWP]bool{}, chosen: map[*LWP]unix.Signal{},
 		ends: map[int]Stop{}, children: map[int]Stop{}, vforks: map[int]int{}, execs: map[int]int{},
-		known: map[int]bool{}, killed: map[int]bool{}, detached: map[int]bool{}}
+		known: map[int]bool{}, killed: map[int]bool{}, detached: map[int]bool{},
+		passed: map[*LWP]uint64{}, kept: map[*LWP][]unix.Signal{}, executions: map[*LWP]int{}}
+	c.table = NewTable(watchedKernel{simulated{kernel}, c})
 	kernel.Resumed = c.checkResumed
 	kernel.Delivered = c.checkDelivered
+	kernel.Executing = c.checkExecuting
 	defer func() {
 		if r := recover(); r != nil {
 			if f, ok := r.(failure); ok {
@@ -172,7 +273,7 @@ func runSchedule(seed uint64) (kernel *simulation.Kernel, failed string) {
 		}
 	}()
 	c.play()
-	return kernel, ""
+	return c, ""
 }
 
 func (c *randomClient) play() {
@@ -253,16 +354,37 @@ func (c *randomClient) meddle() {
 		}
 		code, original := c.kernel.CodeBytes(lwp.TID)
 		address := simulation.Code + c.random.Uint64N(uint64(max(1, len(code))))
-		switch n := c.random.IntN(30); {
+		switch n := c.random.IntN(34); {
 		case n < 4:
 			c.note("insert %#x in %d", address, process.PID)
 			var gone *ptrace.MemoryError
 			if err := process.Memory().InsertBreakpoint(address); err != nil && !errors.As(err, &gone) {
 				c.failf("insert: %v", err)
 			}
+		case n >= 30:
+			for range 1 + c.random.IntN(4) {
+				address := simulation.Code + c.random.Uint64N(uint64(max(1, len(code))))
+				c.note("insert %#x in %d with a judge", address, process.PID)
+				var gone *ptrace.MemoryError
+				if err := process.Memory().InsertJudged(address, c.judged(address)); err != nil && !errors.As(err, &gone) {
+					c.failf("insert: %v", err)
+				}
+			}
+			if c.random.IntN(4) == 0 {
+				c.note("hardware breakpoint at %#x in %d with a judge", address, process.PID)
+				judge := func(*LWP) Verdict { return Verdict(c.random.IntN(2)) }
+				if err := process.InsertHardwareJudged(address, judge); err != nil && !errors.Is(err, ErrDebugRegistersFull) && !errors.Is(err, ptrace.ErrGone) {
+					c.failf("insert hardware: %v", err)
+				}
+			}
 		case n < 6:
 			c.note("remove %#x from %d", address, process.PID)
 			_ = process.Memory().RemoveBreakpoint(address)
+			for lwp, at := range c.passed {
+				if at == address {
+					delete(c.passed, lwp)
+				}
+			}
 		case n < 9:
 			kind := HardwareKind(c.random.IntN(4))
 			target := address
@@ -388,6 +510,11 @@ func (c *randomClient) passBreakpoint(lwp *LWP, reported Stop) {
 	if lwp.Process.Memory().HasBreakpoint(reported.Address) {
 		if c.random.IntN(2) == 0 {
 			_ = lwp.Process.Memory().RemoveBreakpoint(reported.Address)
+			for other, at := range c.passed {
+				if at == reported.Address {
+					delete(c.passed, other)
+				}
+			}
 		}
 		return
 	}
@@ -461,6 +588,9 @@ func (c *randomClient) check() {
 		if lwp.TID != tid || c.table.Process(lwp.Process.PID) != lwp.Process {
 			c.failf("thread %d is filed wrongly", tid)
 		}
+	}
+	for _, lwp := range c.table.lwps {
+		c.noteKept(lwp)
 	}
 	count := 0
 	for _, process := range c.table.Processes() {
@@ -580,6 +710,9 @@ func (c *randomClient) checkResumed(tid int) {
 		}
 		return
 	}
+	if lwp.stepsOver {
+		c.noteKept(lwp)
+	}
 	task, _ := c.kernel.Task(tid)
 	if want := lwp.Process.hardware.control(); !task.Dying && task.DebugControl != want {
 		c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("thread %d goes on with DR7 %#x, not %#x", tid, task.DebugControl, want))
@@ -592,8 +725,22 @@ func (c *randomClient) checkDelivered(tid int, stoppedBy, injected unix.Signal) 
 	if lwp == nil {
 		return
 	}
+	if task, _ := c.kernel.Task(tid); !task.Sent {
+		if !c.unkeep(lwp, injected) && injected != c.chosen[lwp] {
+			c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("thread %d gets signal %d after a trap", tid, injected))
+		}
+		return
+	}
+	if lwp.stepsOver && injected == 0 && len(lwp.kept) > 0 {
+		// What was told of was decided on when it was resumed.
+		injected = lwp.kept[len(lwp.kept)-1].signal
+		c.held++
+	}
 	told := lwp.reported.Kind == Signalled && lwp.reported.Signal == stoppedBy
-	fine := injected == stoppedBy
+	fine := injected == stoppedBy || lwp.stepsOver && injected == c.chosen[lwp]
+	if injected != 0 && !lwp.stepsOver && c.unkeep(lwp, injected) {
+		return
+	}
 	if told && !c.detached[lwp.Process.PID] {
 		fine = injected == c.chosen[lwp]
 	}
@@ -613,6 +760,7 @@ func (c *randomClient) judge(stop Stop) {
 		}
 	}
 	lwp := stop.LWP
+	delete(c.passed, lwp)
 	if stop.Ended() != (lwp == nil) && stop.Kind != NoResumed {
 		c.failf("a report of %v with thread %v", stop.Kind, lwp)
 	}
@@ -810,7 +958,8 @@ func (c *randomClient) finish() {
 
 func TestRandomSchedules(t *testing.T) {
 	if *seedFlag != 0 {
-		kernel, failed := runSchedule(*seedFlag)
+		client, failed := runSchedule(*seedFlag)
+		kernel := client.kernel
 		for i, program := range kernel.Programs {
 			for at, instruction := range program {
 				t.Logf("program %d: %#x %v", i, simulation.Code+at, instruction)
@@ -826,13 +975,20 @@ func TestRandomSchedules(t *testing.T) {
 	if testing.Short() {
 		count /= 10
 	}
+	var hits, steps, held int
 	failures := map[string]int{}
 	for seed := uint64(1); seed <= count; seed++ {
-		if _, failed := runSchedule(seed); failed != "" {
+		client, failed := runSchedule(seed)
+		if failed != "" {
 			t.Errorf("seed %d: %s (replay with -run TestRandomSchedules -seed %d)", seed, failed, seed)
 			if failures[failed]++; len(failures) > 10 {
 				t.Fatal("that is enough")
 			}
 		}
+		hits, steps, held = hits+client.hits, steps+client.steps, held+client.held
+	}
+	t.Logf("%d hits were judged, %d instructions stepped over, %d signals kept for that time", hits, steps, held)
+	if *schedules >= 1000 && (hits == 0 || steps == 0 || held == 0) {
+		t.Error("the schedules do not try what they are to try")
 	}
 }

@@ -151,12 +151,18 @@ func (t *Table) stillPending(lwp *LWP) bool {
 // start lets one stopped LWP go on with what it was asked.
 func (t *Table) start(lwp *LWP, signal unix.Signal) error {
 	if lwp.delivering != 0 {
-		if signal == 0 {
-			signal = lwp.delivering
+		if err := t.send(lwp, signal); err != nil {
+			return err
 		}
-		lwp.delivering = 0
+		signal, lwp.delivering = lwp.delivering, 0
 	}
-	err := t.release(lwp, signal)
+	if lwp.passing && t.owes(lwp) {
+		return t.owe(lwp, signal)
+	}
+	err := t.returnKept(lwp, &signal)
+	if err == nil {
+		err = t.release(lwp, signal)
+	}
 	if errors.Is(err, ptrace.ErrGone) {
 		// Something killed it, which its last event will say.
 		err = nil
@@ -164,6 +170,7 @@ func (t *Table) start(lwp *LWP, signal unix.Signal) error {
 	lwp.interrupting = false
 	lwp.inSignalStop = false
 	lwp.inSyscall = false
+	lwp.stepsOver = false
 	lwp.reported = Stop{}
 	if lwp.vforking {
 		t.enter(lwp, lwpHeld)
@@ -207,7 +214,7 @@ func (t *Table) release(lwp *LWP, signal unix.Signal) error {
 		lwp.sent, signal = signal, 0
 	}
 	if lwp.groupStopped != 0 {
-		if !lwp.Process.stopTold && lwp.asked.Kind == Continue {
+		if lwp.staysInJobStop() {
 			return t.leaveListening(lwp)
 		}
 		lwp.groupStopped = 0
@@ -217,8 +224,14 @@ func (t *Table) release(lwp *LWP, signal unix.Signal) error {
 		// What it stops is news, whatever was in force before.
 		lwp.Process.stopTold, lwp.Process.unstopped = false, false
 	}
-	if lwp.asked.steps() {
+	if lwp.asked.steps() || lwp.stepsOver {
 		return t.kernel.Step(lwp.TID, signal)
 	}
 	return t.kernel.Continue(lwp.TID, signal)
+}
+
+// staysInJobStop tells whether a resumption leaves the LWP in the job-control
+// stop that it is in.
+func (l *LWP) staysInJobStop() bool {
+	return l.groupStopped != 0 && !l.Process.stopTold && l.asked.Kind == Continue
 }

@@ -70,6 +70,16 @@ type Table struct {
 	// turn is the id of the LWP that was reported last, so that each gets its
 	// turn when several have something to tell.
 	turn int
+	// owing says that there may be an LWP that has to step over a breakpoint
+	// before it runs on.
+	owing bool
+	// over is the LWP that steps over a breakpoint, or is about to once the
+	// others have stopped.
+	over *LWP
+	// overTurn is the id of the last one that did.
+	overTurn int
+	// quiet is the memory whose other LWPs stay stopped meanwhile.
+	quiet *AddressSpace
 	// likely is the thread that will probably report next.
 	likely int
 }

@@ -47,12 +47,16 @@ func (t *Table) trapped(lwp *LWP) (Stop, error) {
 	if err := t.kernel.Siginfo(lwp.TID, &t.siginfo); err != nil {
 		return stop, err
 	}
-	cause := classifyTrap(t.siginfo.Code(), lwp.asked.steps())
+	cause := classifyTrap(t.siginfo.Code(), lwp.asked.steps() || lwp.stepsOver)
 	switch cause {
 	case trapSignal:
 		return stop, nil
 	case trapBreakpoint:
-		return t.breakpointTrap(lwp, stop)
+		stop, err := t.breakpointTrap(lwp, stop)
+		if err == nil && lwp.dealtWith(stop) {
+			stop = Stop{}
+		}
+		return stop, err
 	}
 	leavesSyscall := lwp.leavesSyscall
 	lwp.leavesSyscall = false
@@ -61,12 +65,22 @@ func (t *Table) trapped(lwp *LWP) (Stop, error) {
 	}
 	if lwp.Process.hardware.used() {
 		hit, err := t.hardwareTrap(lwp, &stop)
+		if hit && lwp.dealtWith(stop) {
+			// It was hit before its instruction was executed, which the flag
+			// that the processor has set now allows.
+			return Stop{}, nil
+		}
 		if hit || err != nil {
+			lwp.passing = false
 			return stop, err
 		}
 	}
-	if cause == trapHardware && !lwp.asked.steps() {
+	if cause == trapHardware && (lwp.passing || !lwp.asked.steps()) {
 		// A read watchpoint that was written to, or one that is gone since.
+		return Stop{}, nil
+	}
+	lwp.passing = false
+	if !lwp.asked.steps() {
 		return Stop{}, nil
 	}
 	if lwp.asked.Kind == StepRange {

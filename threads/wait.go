@@ -17,9 +17,18 @@ func (t *Table) Wait() (Stop, error) {
 	for {
 		if t.news {
 			if stop, found := t.next(); found {
-				return t.settle(stop)
+				if t.judge(stop) == Report {
+					return t.settle(stop)
+				}
+				if err := t.pass(stop); err != nil {
+					return Stop{}, err
+				}
+				continue
 			}
 			t.news = false
+		}
+		if err := t.stepOver(); err != nil {
+			return Stop{}, err
 		}
 		if t.running == 0 && !t.heldResumed() && !t.endsToCome() {
 			t.interrupted = false
@@ -99,6 +108,8 @@ func (t *Table) settle(stop Stop) (Stop, error) {
 		return stop, nil
 	}
 	stop.LWP.pending = Stop{}
+	// Whoever is told where it is decides about the breakpoint there.
+	stop.LWP.passing = false
 	stop.LWP.reported = stop
 	t.turn = stop.LWP.TID
 	if child := t.Process(stop.Child); child != nil && (stop.Kind == Forked || stop.Kind == VForked) {
@@ -255,6 +266,7 @@ func (t *Table) renewInterrupt() error {
 func (t *Table) StopAll() error {
 	t.stopping = true
 	if t.running == 0 {
+		t.over, t.quiet = nil, nil
 		return t.adoptOrphans()
 	}
 	for _, process := range t.processes {
@@ -276,6 +288,7 @@ func (t *Table) StopAll() error {
 			return err
 		}
 	}
+	t.over, t.quiet = nil, nil
 	return t.adoptOrphans()
 }
 
@@ -300,6 +313,7 @@ func (t *Table) handle(event ptrace.Event) error {
 	if event.Ended() {
 		return t.end(lwp, event)
 	}
+	t.endStepOver(lwp)
 	t.leave(lwp)
 	lwp.forget()
 	lwp.interrupting = false
@@ -325,12 +339,13 @@ func (t *Table) handle(event ptrace.Event) error {
 	if lwp.state != lwpStopped {
 		return nil
 	}
+	lwp.stepsOver = false
 	lwp.pending = stop
 	if stop.Kind != NoStop {
 		t.news = true
 		return nil
 	}
-	if t.stopping || lwp.asked.Kind == Stay {
+	if t.stays(lwp) || lwp.asked.Kind == Stay {
 		return nil
 	}
 	return t.start(lwp, 0)
@@ -405,7 +420,14 @@ func (t *Table) decode(lwp *LWP, event ptrace.Event) (Stop, error) {
 			lwp.sent, lwp.delivering = 0, event.Signal
 			return Stop{}, nil
 		}
+		if err := t.noticeFault(lwp, event.Signal); err != nil {
+			return stop, err
+		}
 		if t.passes(lwp, event.Signal) && !t.stopping {
+			if t.stays(lwp) {
+				lwp.delivering = event.Signal
+				return Stop{}, nil
+			}
 			return Stop{}, t.start(lwp, event.Signal)
 		}
 		stop.Kind, stop.Signal = Signalled, event.Signal
@@ -422,7 +444,7 @@ func (t *Table) decode(lwp *LWP, event ptrace.Event) (Stop, error) {
 			stop.Kind, stop.Signal = GroupStopped, event.Signal
 			return stop, nil
 		}
-		if stop = t.interruptStop(stop); stop.Kind == NoStop && !t.stopping {
+		if stop = t.interruptStop(stop); stop.Kind == NoStop && !t.stays(lwp) {
 			return Stop{}, t.listen(lwp)
 		}
 		return stop, nil
@@ -470,6 +492,7 @@ func (t *Table) listen(lwp *LWP) error {
 	if err := t.leaveListening(lwp); err != nil {
 		return err
 	}
+	lwp.stepsOver = false
 	lwp.forget()
 	t.enter(lwp, lwpRunning)
 	return nil
@@ -607,7 +630,7 @@ func (t *Table) threadAppeared(creator *LWP, tid int) error {
 	if first.Kind == ptrace.GroupStop && !process.unstopped {
 		lwp.groupStopped = first.Signal
 	}
-	if t.stopping {
+	if t.stays(lwp) {
 		return nil
 	}
 	return t.start(lwp, 0)
@@ -684,6 +707,7 @@ func (t *Table) execed(lwp *LWP) (Stop, error) {
 	}
 	if caller := t.lwps[int(former)]; caller != nil && caller.Process == process {
 		lwp.asked = caller.asked
+		lwp.kept = caller.kept
 	}
 	for _, other := range slices.Clone(process.lwps) {
 		if other != lwp {
@@ -712,6 +736,7 @@ func (t *Table) execed(lwp *LWP) (Stop, error) {
 	}
 	process.stopTold, process.unstopped = false, false
 	lwp.vforking = false
+	lwp.passing, lwp.stepsOver = false, false
 	// The kernel has cleared the debug registers (flush_ptrace_hw_breakpoint).
 	process.hardware = HardwarePoints{}
 	lwp.debugVersion = 0

@@ -148,8 +148,12 @@ type Kernel struct {
 	// Resumed is called before a traced task goes on, if it is set.
 	Resumed func(tid int)
 	// Delivered is called, if it is set, when a tracer decides on a signal that
-	// was sent: the task goes on with the injected one, 0 for none.
+	// was sent, or injects one after a trap: the task goes on with the injected
+	// one, 0 for none.
 	Delivered func(tid int, stoppedBy, injected unix.Signal)
+	// Executing is called, if it is set, before a traced task executes an
+	// instruction.
+	Executing func(tid int, pc uint64)
 
 	scheduler Scheduler
 	tasks     map[int]*task

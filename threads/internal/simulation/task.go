@@ -320,6 +320,9 @@ func (k *Kernel) execute(t *task) {
 		t.trap(ptrace.TrapKernel)
 		return
 	}
+	if k.Executing != nil && t.traced {
+		k.Executing(t.tid, pc)
+	}
 	t.executed++
 	// Only the outermost return to the program ends a step.
 	finish := func() { t.finishCall() }

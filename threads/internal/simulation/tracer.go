@@ -191,7 +191,7 @@ func (k *Kernel) inStop(tid int) (*task, error) {
 }
 
 func (k *Kernel) decide(t *task, signal unix.Signal) {
-	if t.event.Kind == ptrace.SignalStop && t.information.sent && !t.killed && k.Delivered != nil {
+	if t.event.Kind == ptrace.SignalStop && (t.information.sent || signal != 0) && !t.killed && k.Delivered != nil {
 		k.Delivered(t.tid, t.event.Signal, signal)
 	}
 }
@@ -352,10 +352,14 @@ func (k *Kernel) Siginfo(tid int, info *ptrace.Siginfo) error {
 	return nil
 }
 
-// SetSiginfo is [ptrace.Tracer.SetSiginfo]; what it sets is not kept.
-func (k *Kernel) SetSiginfo(tid int, _ *ptrace.Siginfo) error {
-	_, err := k.inStop(tid)
-	return err
+// SetSiginfo is [ptrace.Tracer.SetSiginfo].
+func (k *Kernel) SetSiginfo(tid int, info *ptrace.Siginfo) error {
+	t, err := k.inStop(tid)
+	if err != nil {
+		return err
+	}
+	t.information.signal, t.information.code = info.Signal(), info.Code()
+	return nil
 }
 
 // PendingSignals is [ptrace.Tracer.PendingSignals].

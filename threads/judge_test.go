@@ -1,0 +1,86 @@
+package threads
+
+import "testing"
+
+// TestJudgesOfAnAddress holds who decides where several breakpoints are.
+func TestJudgesOfAnAddress(t *testing.T) {
+	const (
+		none   = iota // no breakpoint
+		always        // one without a judge
+		report
+		pass
+	)
+	asked := 0
+	judge := func(verdict Verdict) Judge {
+		return func(*LWP) Verdict { asked++; return verdict }
+	}
+	choices := map[int]Judge{always: nil, report: judge(Report), pass: judge(PassOver)}
+	for _, c := range []struct {
+		software, hardware int
+		own                bool
+		want               Verdict
+		asked              int
+	}{
+		{none, none, false, Report, 0}, {always, none, false, Report, 0}, {none, always, false, Report, 0},
+		{report, none, false, Report, 1}, {none, report, false, Report, 1},
+		{pass, none, false, PassOver, 1}, {none, pass, false, PassOver, 1},
+		{pass, pass, false, PassOver, 2}, {pass, report, false, Report, 2}, {report, pass, false, Report, 2},
+		{pass, always, false, Report, 1}, {always, pass, false, Report, 0},
+		{pass, none, true, Report, 0},
+	} {
+		memory := at16(0)
+		if c.own {
+			memory.bytes[4] = breakpointInstruction
+		}
+		process := &Process{space: newAddressSpace(memory)}
+		if c.software != none {
+			if err := process.space.InsertJudged(4, choices[c.software]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if c.hardware != none {
+			if err := process.InsertHardwareJudged(4, choices[c.hardware]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		asked = 0
+		lwp := &LWP{Process: process}
+		for _, kind := range []StopKind{Breakpoint, HardwareBreakpoint} {
+			asked = 0
+			if got := (&Table{}).judge(Stop{Kind: kind, LWP: lwp, Address: 4}); got != c.want || asked != c.asked {
+				t.Errorf("%+v, %v: verdict %d after asking %d times", c, kind, got, asked)
+			}
+		}
+		asked = 0
+		if got := (&Table{}).judge(Stop{Kind: Stepped, LWP: lwp}); got != Report || asked != 0 {
+			t.Errorf("%+v: a step is judged", c)
+		}
+	}
+}
+
+// TestInsertingAgainReplacesTheJudge holds that a breakpoint obeys the last
+// request for it.
+func TestInsertingAgainReplacesTheJudge(t *testing.T) {
+	process := &Process{space: newAddressSpace(at16(0))}
+	pass := func(*LWP) Verdict { return PassOver }
+	stop := Stop{Kind: Breakpoint, LWP: &LWP{Process: process}, Address: 4}
+	table := &Table{}
+	for i, insert := range []struct {
+		do   func() error
+		want Verdict
+	}{
+		{func() error { return process.space.InsertJudged(4, pass) }, PassOver},
+		{func() error { return process.space.InsertBreakpoint(4) }, Report},
+		{func() error { return process.space.InsertJudged(4, pass) }, PassOver},
+		{func() error { return process.InsertHardware(HardwareExecute, 4, 1) }, Report},
+		{func() error { return process.InsertHardwareJudged(4, pass) }, PassOver},
+		{func() error { return process.InsertHardware(HardwareExecute, 4, 1) }, Report},
+	} {
+		if err := insert.do(); err != nil {
+			t.Fatal(err)
+		}
+		if got := table.judge(stop); got != insert.want {
+			t.Errorf("after request %d the verdict is %d, want %d", i, got, insert.want)
+		}
+	}
+}
