@@ -46,6 +46,7 @@ func allCapabilities() []capability {
 			rsp.PacketNextThreadInfo:  on((*session).threadInfo),
 			rsp.PacketThreadExtraInfo: on((*session).threadExtraInfo),
 			rsp.PacketAttached:        on((*session).attached),
+			rsp.PacketTLSAddress:      on((*session).tlsAddress),
 		}},
 
 		// Registers and memory.

@@ -28,16 +28,21 @@ const (
 	NoPIE     Link = "nopie"
 	Static    Link = "static"
 	StaticPIE Link = "static-pie"
+	// Musl and MuslStatic use the C library musl.
+	Musl       Link = "musl"
+	MuslStatic Link = "musl-static"
 )
 
-// Links lists every way to link a program.
+// Links lists every way to link a program with the usual C library.
 var Links = []Link{PIE, NoPIE, Static, StaticPIE}
 
 var linkFlags = map[Link][]string{
-	PIE:       {"-fPIE", "-pie"},
-	NoPIE:     {"-fno-pie", "-no-pie"},
-	Static:    {"-fno-pie", "-static"},
-	StaticPIE: {"-fPIE", "-static-pie"},
+	PIE:        {"-fPIE", "-pie"},
+	NoPIE:      {"-fno-pie", "-no-pie"},
+	Static:     {"-fno-pie", "-static"},
+	StaticPIE:  {"-fPIE", "-static-pie"},
+	Musl:       {"-fPIE", "-pie"},
+	MuslStatic: {"-fno-pie", "-static"},
 }
 
 // A Missing error names a compiler that is not installed.
@@ -127,6 +132,9 @@ func native(dir, source string, link Link) (string, error) {
 	if filepath.Ext(source) == ".cc" {
 		compiler = "g++"
 	}
+	if link == Musl || link == MuslStatic {
+		compiler = "musl-gcc"
+	}
 	if err := place(dir, "src/"+source, source); err != nil {
 		return "", err
 	}
@@ -137,20 +145,37 @@ func native(dir, source string, link Link) (string, error) {
 	case "registers.S", "tiny.S":
 		args = append(args, "-nostdlib")
 	case "library.c":
-		for object, part := range map[string]string{"liblinked.so": "linked.c", "libplugin.so": "plugin.c"} {
-			if err := place(dir, "src/"+part, part); err != nil {
-				return "", err
-			}
-			if err := run(dir, compiler, "-g", "-O0", "-fPIC", "-shared", "-o", object, part); err != nil {
-				return "", err
-			}
+		if err := objects(dir, compiler, "linked", "plugin"); err != nil {
+			return "", err
 		}
 		args = append(args, "-L.", "-llinked", "-ldl", "-Wl,-rpath,$ORIGIN")
+	case "tls.c":
+		if link == Static || link == StaticPIE || link == MuslStatic {
+			break
+		}
+		if err := objects(dir, compiler, "tlslinked", "tlsplugin", "tlsother"); err != nil {
+			return "", err
+		}
+		args = append(args, "-DLIBRARIES", "-L.", "-ltlslinked", "-ldl", "-Wl,-rpath,$ORIGIN")
 	}
 	if err := run(dir, compiler, args...); err != nil {
 		return "", err
 	}
 	return filepath.Join(dir, program), nil
+}
+
+// objects builds shared objects.
+func objects(dir, compiler string, names ...string) error {
+	for _, name := range names {
+		source := name + ".c"
+		if err := place(dir, "src/"+source, source); err != nil {
+			return err
+		}
+		if err := run(dir, compiler, "-g", "-O0", "-fPIC", "-shared", "-o", "lib"+name+".so", source); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func golang(dir, name string, link Link) (string, error) {
