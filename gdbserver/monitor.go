@@ -26,6 +26,7 @@ func init() {
 		{"set remote-debug", "0 or 1: print the packets",
 			switchLog("Protocol debug output", func(s *Server) Log { return s.options.Remote })},
 		{"set debug-format", "all, timestamp or none: print the time with each line, or not", (*session).monitorDebugFormat},
+		{"set libthread-db-search-path", "taken for scripts' sake: no libthread_db is used", (*session).monitorThreadLibrary},
 		{"version", "Show the version of this server", (*session).monitorVersion},
 		{"exit", "Quit the server: launched programs are killed, others let go", (*session).monitorExit},
 	}
@@ -105,6 +106,12 @@ func (s *session) monitorDebugFormat(argument string) (string, error) {
 		return "All extra debug format options disabled.\n", nil
 	}
 	return "", refusal("say all, timestamp or none")
+}
+
+// monitorThreadLibrary takes what scripts for GNU gdbserver say before they look
+// at thread-local variables. Those are found without the library.
+func (s *session) monitorThreadLibrary(path string) (string, error) {
+	return fmt.Sprintf("This server needs no libthread_db.\nlibthread-db-search-path set to `%s'\n", path), nil
 }
 
 // symbol answers qSymbol: no symbol of the program is needed.

@@ -2,6 +2,7 @@ package gdbserver
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/xml"
 	"fmt"
 
@@ -128,6 +129,10 @@ func (s *session) threadsDocument() []byte {
 			// Writing to a buffer does not fail.
 			_ = xml.EscapeText(&document, []byte(stat.Name))
 			document.WriteByte('"')
+		}
+		// pthread_self(3) is the thread pointer in glibc and in musl.
+		if pointer := threadPointer(lwp); pointer != 0 {
+			fmt.Fprintf(&document, ` handle="%x"`, binary.NativeEndian.AppendUint64(nil, pointer))
 		}
 		document.WriteString("/>\n")
 	})

@@ -4,7 +4,18 @@ import (
 	"rspd/gdbserver/tls"
 	"rspd/ptrace"
 	"rspd/rsp"
+	"rspd/threads"
 )
+
+// threadPointer is what a thread's C library finds the thread's own data by; 0
+// if there is none yet, or none can be read because the thread runs.
+func threadPointer(lwp *threads.LWP) uint64 {
+	registers, err := lwp.Registers()
+	if err != nil {
+		return 0
+	}
+	return registers.FsBase
+}
 
 // tlsAddress answers qGetTLSAddr.
 func (s *session) tlsAddress(request *rsp.TLSAddressQuery) (rsp.Reply, error) {

@@ -40,6 +40,7 @@ func TestThreadLocalAddresses(t *testing.T) {
 			g.seesAs("zeroed", "its_main.zeroed", "33")
 			g.run("set variable own = 12")
 			g.prints("*its_main.own", "12")
+			g.matches("python print(gdb.selected_inferior().thread_from_handle(gdb.parse_and_eval('its_handle')).num)", `^2\s*$`)
 			if libraries {
 				g.seesAs("linked_variable", "its_linked_main", "44")
 				g.run("thread 2")
@@ -74,4 +75,11 @@ func (g *gdb) lazily(musl bool) {
 	g.run("thread 2")
 	g.stopsIn("continue", "breakpoint-hit", "reloaded")
 	absent("other_variable", "66")
+}
+
+// TestThreadLibraryPath gives a command of scripts for GNU gdbserver.
+func TestThreadLibraryPath(t *testing.T) {
+	s := newSession(t)
+	_, g := s.allReady(2, inferiors.PIE)
+	g.matches("monitor set libthread-db-search-path /no/such", "(?m)^libthread-db-search-path set to `/no/such'$")
 }

@@ -22,6 +22,7 @@ struct seen {
 	long *zeroed;
 };
 struct seen its_main, its_worker;
+pthread_t its_handle;
 
 #ifdef LIBRARIES
 int *linked_address(void);
@@ -76,6 +77,7 @@ static void *load(const char *name)
 
 static void *worker(void *unused)
 {
+	its_handle = pthread_self();
 	own = 111;
 	wide.value = 222;
 	zeroed = 333;
