@@ -5,35 +5,37 @@ import (
 	"rspd/threads"
 )
 
-// breakpoint answers Z and z. A request that carries conditions or commands is
-// refused, since a breakpoint that ignores them is worse than none; nothing
-// announces that they are understood.
+// breakpoint answers Z and z. Z for a breakpoint that is there replaces its
+// conditions and commands.
 func (s *session) breakpoint(request *rsp.Breakpoint) (rsp.Reply, error) {
 	process, err := s.process()
 	if err != nil {
 		return nil, err
 	}
-	if request.Insert && (len(request.Conditions) > 0 || request.HasCommands) {
-		return nil, refusal("conditions and commands of breakpoints are not evaluated here")
+	judge, err := s.server.compile(request)
+	if err != nil {
+		return nil, err
 	}
-	if request.Type == rsp.SoftwareBreakpoint {
+	kind, length := hardwareKinds[request.Type], uint64(request.Kind)
+	switch {
+	case request.Type == rsp.SoftwareBreakpoint && request.Kind > 1:
 		// x86 has one breakpoint instruction, of one byte; clients send
 		// its length.
-		if request.Kind > 1 {
-			return nil, refusal("there is no breakpoint of kind %d on x86", request.Kind)
-		}
-		if request.Insert {
-			err = process.Memory().InsertBreakpoint(request.Address)
-		} else {
-			err = process.Memory().RemoveBreakpoint(request.Address)
-		}
-	} else {
-		kind := hardwareKinds[request.Type]
-		if request.Insert {
-			err = process.InsertHardware(kind, request.Address, uint64(request.Kind))
-		} else {
-			process.RemoveHardware(kind, request.Address, uint64(request.Kind))
-		}
+		return nil, refusal("there is no breakpoint of kind %d on x86", request.Kind)
+	case judge != nil && request.Type == rsp.SoftwareBreakpoint:
+		err = process.Memory().InsertJudged(request.Address, judge)
+	case judge != nil && request.Type == rsp.HardwareBreakpoint:
+		err = process.InsertHardwareJudged(request.Address, judge)
+	case judge != nil:
+		return nil, refusal("a %v has no conditions and commands here", request.Type)
+	case request.Type == rsp.SoftwareBreakpoint && request.Insert:
+		err = process.Memory().InsertBreakpoint(request.Address)
+	case request.Type == rsp.SoftwareBreakpoint:
+		err = process.Memory().RemoveBreakpoint(request.Address)
+	case request.Insert:
+		err = process.InsertHardware(kind, request.Address, length)
+	default:
+		process.RemoveHardware(kind, request.Address, length)
 	}
 	if err != nil {
 		return nil, err

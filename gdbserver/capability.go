@@ -75,7 +75,7 @@ func allCapabilities() []capability {
 				rsp.PacketStepSignal:     on((*session).resumeOld),
 				rsp.PacketCtrlC:          on((*session).ctrlC),
 			}},
-		{packets: map[rsp.PacketName]handler{
+		{features: []string{"ConditionalBreakpoints", "BreakpointCommands"}, packets: map[rsp.PacketName]handler{
 			rsp.PacketInsertBreakpoint: on((*session).breakpoint),
 			rsp.PacketRemoveBreakpoint: on((*session).breakpoint),
 		}},

@@ -44,26 +44,32 @@ func (d *descriptions) expected() *description.Description {
 
 // load fills the session's register state with the sets that are needed.
 func (s *session) load(lwp *threads.LWP, sets description.Sets) error {
-	s.state = description.State{}
+	return loadRegisters(lwp, sets, &s.state)
+}
+
+// loadRegisters fills state with the register sets of a stopped LWP that are
+// needed, and with nothing else.
+func loadRegisters(lwp *threads.LWP, sets description.Sets, state *description.State) error {
+	*state = description.State{}
 	if sets&description.General != 0 {
 		registers, err := lwp.Registers()
 		if err != nil {
 			return err
 		}
-		s.state.General = registers
+		state.General = registers
 	}
 	if sets&description.XState != 0 {
 		xstate, err := lwp.XState()
 		if err != nil {
 			return err
 		}
-		s.state.XState = xstate
+		state.XState = xstate
 	}
 	if sets&description.ShadowStack != 0 {
 		pointer, err := lwp.ShadowStackPointer()
 		switch {
 		case err == nil:
-			s.state.ShadowStackPointer, s.state.ShadowStackActive = pointer, true
+			state.ShadowStackPointer, state.ShadowStackActive = pointer, true
 		case errors.Is(err, unix.ENODEV), errors.Is(err, unix.EINVAL):
 		default:
 			return err

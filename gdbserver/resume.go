@@ -73,12 +73,6 @@ func (s *session) resume() (rsp.Reply, error) {
 	if err := s.table.Resume(s.decide); err != nil {
 		return nil, err
 	}
-	if s.interruptWanted {
-		s.interruptWanted = false
-		if err := s.table.Interrupt(); err != nil {
-			return nil, err
-		}
-	}
 	return s.awaitStop()
 }
 

@@ -68,6 +68,8 @@ type Server struct {
 	quitting     atomic.Bool
 	terminal     *foreground
 	descriptions descriptions
+	// evaluator runs the bytecode of breakpoints.
+	evaluator evaluator
 	// lingering is the process id of a launched program that was let go: its
 	// parent, this server, stays until it ends, as a shell expects.
 	lingering int
@@ -81,6 +83,7 @@ func New(options Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{options: options, tracer: tracer, startup: options.Startup, extended: options.Extended}
+	s.evaluator.server = s
 	s.table = threads.NewTable(loggedKernel{threads.Live{Tracer: tracer}, options.Threads})
 	return s, nil
 }

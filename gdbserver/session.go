@@ -43,8 +43,6 @@ type session struct {
 	actions []matchedAction
 	// decide is the method value chooseAction, made once.
 	decide func(*threads.LWP) threads.Action
-	// interruptWanted says that an interrupt came while nothing ran.
-	interruptWanted bool
 	// threadList is what qfThreadInfo began to list.
 	threadList []rsp.ThreadID
 	// document is the object that is being transferred in parts.
@@ -99,6 +97,7 @@ func (s *session) close() {
 	_ = s.files.CloseAll()
 	s.table.Pass = 0
 	s.table.Program = threads.AllSignals
+	s.table.ForgetInterrupt()
 }
 
 // serve answers requests until the client goes or the session is finished.
@@ -121,7 +120,9 @@ func (s *session) serve() error {
 		if input.Kind != rsp.Packet {
 			// The person pressed the key between two packets that resume;
 			// gdb waits for the stop that the next one ends in.
-			s.interruptWanted = true
+			if err := s.table.Interrupt(); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := s.answer(input.Payload); err != nil {

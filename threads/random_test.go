@@ -111,8 +111,7 @@ type randomClient struct {
 	// known are the processes that were ever in the table; killed those that
 	// the client ended, detached those that it let go.
 	known, killed, detached map[int]bool
-	// untold are signals that stopped an LWP; a signal that is not delivered
-	// has to have been told.
+	// asked says that it wants an interrupt that was not reported yet.
 	asked bool
 	// first is the process that it began with.
 	first int
@@ -457,7 +456,6 @@ func (c *randomClient) detach(process *Process) {
 
 // resume lets LWPs go on at random, or all of them.
 func (c *randomClient) resume(all bool) {
-	c.asked = false
 	for _, process := range c.table.Processes() {
 		for _, lwp := range process.LWPs() {
 			if reported := lwp.Reported(); lwp.Stopped() && reported.Kind == Breakpoint {
@@ -548,6 +546,9 @@ func (c *randomClient) wait() Stop {
 		c.note("told: %v", describe(stop))
 		c.check()
 		c.judge(stop)
+		if stop.Kind == Interrupted || stop.Kind == NoResumed || len(c.table.Processes()) == 0 {
+			c.asked = false
+		}
 		return stop
 	}
 }

@@ -99,9 +99,18 @@ func (t *Table) send(lwp *LWP, signal unix.Signal) error {
 }
 
 // passes tells whether a signal goes to the program without a report. While
-// the client steps it wants to know: the step would end in a handler.
+// the client steps it wants to know: the step would end in a handler. And a
+// fault at a breakpoint is the client's: it puts breakpoints on a stack that may
+// not be executed, for functions that it calls to return to.
 func (t *Table) passes(lwp *LWP, signal unix.Signal) bool {
-	return t.Pass.Has(signal) && lwp.asked.Kind != Step
+	if !t.Pass.Has(signal) || lwp.asked.Kind == Step {
+		return false
+	}
+	if signal == unix.SIGSEGV || signal == unix.SIGILL {
+		registers, err := lwp.Registers()
+		return err != nil || !lwp.Process.space.HasBreakpoint(registers.PC())
+	}
+	return true
 }
 
 // stillPending tells whether an LWP has something to report that still holds:

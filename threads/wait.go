@@ -98,7 +98,9 @@ func (t *Table) settle(stop Stop) (Stop, error) {
 		}
 		return t.Wait()
 	}
-	t.interrupted = false
+	if stop.Kind == Interrupted || len(t.processes) == 0 {
+		t.interrupted = false
+	}
 	for _, lwp := range t.lwps {
 		if lwp.pending.Kind == Interrupted {
 			lwp.pending = Stop{}
@@ -219,9 +221,11 @@ func (t *Table) next() (Stop, bool) {
 
 // Interrupt asks for a stop though nothing happened. Wait then reports the
 // oldest LWP that runs in the process that was reported last, or in another,
-// as Interrupted, unless something else is reported first. Where only LWPs run
-// that the kernel holds for their vfork children, one of those is reported,
-// and stays held.
+// as Interrupted. If something else is reported first, as the step that the
+// client was making, the interrupt is still to come: it stands until it was
+// reported, also over resumptions, as the signal of a key that a person pressed
+// does. Where only LWPs run that the kernel holds for their vfork children, one
+// of those is reported, and stays held.
 func (t *Table) Interrupt() error {
 	var target, held *LWP
 	last := t.lwps[t.turn]
@@ -250,6 +254,10 @@ func (t *Table) Interrupt() error {
 	}
 	return nil
 }
+
+// ForgetInterrupt drops an interrupt that was not reported yet: the client that
+// asked for it has gone.
+func (t *Table) ForgetInterrupt() { t.interrupted = false }
 
 // renewInterrupt asks again where the interrupted LWP ended, or stopped for
 // something that the client is not told of, which satisfied the interrupt.
