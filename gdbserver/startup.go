@@ -256,10 +256,10 @@ func (s *session) setWorkingDir(request *rsp.SetWorkingDir) (rsp.Reply, error) {
 	if request.Directory != "" {
 		info, err := os.Stat(request.Directory)
 		if err != nil {
-			return nil, refusal("%v", errors.Unwrap(err))
+			return nil, refusal("programs cannot start in %s: %v", request.Directory, errors.Unwrap(err))
 		}
 		if !info.IsDir() {
-			return nil, refusal("%s is not a directory", request.Directory)
+			return nil, refusal("programs cannot start in %s: it is not a directory", request.Directory)
 		}
 	}
 	s.server.startup.Directory = request.Directory
