@@ -58,6 +58,8 @@ func allCapabilities() []capability {
 			rsp.PacketReadMemory:        on((*session).readMemory),
 			rsp.PacketWriteMemory:       on((*session).writeMemory),
 			rsp.PacketWriteMemoryBinary: on((*session).writeMemory),
+			rsp.PacketSearchMemory:      on((*session).searchMemory),
+			rsp.PacketChecksumMemory:    on((*session).checksumMemory),
 		}},
 		{features: []string{"binary-upload"}, packets: map[rsp.PacketName]handler{
 			rsp.PacketReadMemoryBinary: on((*session).readMemory),
