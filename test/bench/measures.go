@@ -2,6 +2,8 @@ package main
 
 import (
 	"debug/elf"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -23,11 +25,11 @@ type program struct {
 	symbols map[string]uint64
 }
 
-type programs struct{ tiny, loop, churn program }
+type programs struct{ tiny, loop, churn, hits program }
 
 func buildPrograms(b *inferiors.Builder) (*programs, error) {
 	p := &programs{}
-	for source, into := range map[string]*program{"tiny.S": &p.tiny, "loop.c": &p.loop, "churn.c": &p.churn} {
+	for source, into := range map[string]*program{"tiny.S": &p.tiny, "loop.c": &p.loop, "churn.c": &p.churn, "hits.c": &p.hits} {
 		path, err := b.Native(source, inferiors.Static)
 		if err != nil {
 			return nil, err
@@ -67,6 +69,7 @@ const (
 	binarySize   = 16 << 10
 	registerSets = 30000
 	hits         = 4000
+	falseHits    = 20000
 	churnRounds  = 300
 	churnWidth   = 10
 )
@@ -92,6 +95,8 @@ var measures = []measure{
 	}))},
 	{name: "read all registers, g", unit: "reads/s", take: onLoop(repeated(registerSets, 1, func(program) string { return "g" }, 560))},
 	{name: "breakpoint hit and step over", unit: "hits/s", take: onLoop(hitting)},
+	{name: "hit of a false condition", unit: "hits/s", take: falseHitting(1)},
+	{name: "hit of a false condition, 2 threads", unit: "hits/s", take: falseHitting(2)},
 	{name: "threads made and joined", unit: "threads/s", take: churning},
 	{name: "peak memory, 3,000 threads seen", unit: "KiB", lower: true, take: memory},
 }
@@ -285,6 +290,39 @@ func hitting(s *session, p program) (float64, bool, error) {
 		err = fmt.Errorf("stopped at %#x, not at %#x", pc, hot)
 	}
 	return value, true, err
+}
+
+// falseHitting runs into a breakpoint whose condition, which the server
+// evaluates, is false until a thread has hit it falseHits times.
+func falseHitting(threads int) func(string, *programs) (float64, bool, error) {
+	return func(server string, p *programs) (float64, bool, error) {
+		return on(server, p.hits, offered("ConditionalBreakpoints+", func(s *session, p program) (float64, bool, error) {
+			// The argument, register 5 of x86-64, has 32 bits: reg 5, zero_ext
+			// 32, const16, equal, end of the manual's "Bytecode Descriptions".
+			condition := fmt.Sprintf("2600052a2023%04x1327", falseHits)
+			if _, err := s.must(fmt.Sprintf("Z0,%x,1;X%x,%s", p.symbols["visited"], len(condition)/2, condition), "OK"); err != nil {
+				return 0, false, err
+			}
+			begun := time.Now()
+			if _, err := s.must("vCont;c", "T05"); err != nil {
+				return 0, false, err
+			}
+			elapsed := time.Since(begun)
+			memory, err := s.must(fmt.Sprintf("m%x,4", p.symbols["visits"]), "")
+			if err != nil {
+				return 0, false, err
+			}
+			bytes, err := hex.DecodeString(memory)
+			if err != nil || len(bytes) != 4 {
+				return 0, false, fmt.Errorf("the count of visits is %q", memory)
+			}
+			visits := binary.LittleEndian.Uint32(bytes)
+			if visits < falseHits {
+				return 0, false, fmt.Errorf("stopped after %d hits, not after %d", visits, falseHits)
+			}
+			return float64(visits) / elapsed.Seconds(), true, nil
+		}), fmt.Sprint(threads), fmt.Sprint(2*falseHits))
+	}
 }
 
 func churned(server string, p *programs) (*session, float64, error) {
