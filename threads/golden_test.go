@@ -34,6 +34,7 @@ const reportsMark = "-- reports --\n"
 //	launch NUMBER, attach NUMBER [TICKS]
 //	resume [TID:ACTION[=SIGNAL]...]   ACTION: continue, step, stay; others continue
 //	insert, remove PID ADDRESS
+//	over PID ADDRESS      insert a breakpoint all of whose hits are passed over
 //	detach PID, kill PID, outside PID (SIGKILL by somebody else)
 type goldenFile struct {
 	scheduler simulation.Priority
@@ -165,7 +166,7 @@ func (s *goldenSession) command(name string, words []string) error {
 		return s.resume(words)
 	case "outside":
 		s.kernel.KillFromOutside(first())
-	case "insert", "remove", "detach", "kill":
+	case "insert", "remove", "over", "detach", "kill":
 		if process == nil {
 			return fmt.Errorf("there is no process %d", first())
 		}
@@ -174,6 +175,11 @@ func (s *goldenSession) command(name string, words []string) error {
 			return process.Memory().InsertBreakpoint(numbers[1])
 		case "remove":
 			return process.Memory().RemoveBreakpoint(numbers[1])
+		case "over":
+			return process.Memory().InsertJudged(numbers[1], func(lwp *LWP) Verdict {
+				fmt.Fprintf(&s.output, "  judged: %d at %#x\n", lwp.TID, numbers[1])
+				return PassOver
+			})
 		case "detach":
 			if err := s.table.Detach(process); err != nil {
 				return err
