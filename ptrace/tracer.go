@@ -98,7 +98,7 @@ var spins = func() int {
 
 // pauses is how many PAUSE instructions lie between two of them, some 100
 // nanoseconds.
-const pauses = 4
+const pauses = 8
 
 // inputTurn is after how many reports Wait looks at the input although there
 // are more: tracees that never stop reporting do not keep the client out.

@@ -377,6 +377,12 @@ func (l *Listener) connected(fd int, peer unix.Sockaddr) (*Connection, error) {
 			return nil, complaintf("Can't set up the connection: %s.", errnoText(err))
 		}
 		from := addrPort(peer)
+		if from.Addr().IsLoopback() {
+			// There is nothing to control on the way, and a control that
+			// paces, as BBR does, sets a timer for each packet (tcp(7),
+			// TCP_CONGESTION). Where it is refused the default stays.
+			_ = unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, "reno")
+		}
 		fmt.Fprintf(l.messages, "Remote debugging from host %s, port %d\n", from.Addr(), from.Port())
 	} else {
 		fmt.Fprintf(l.messages, "Remote debugging using %s\n", l.endpoint.path)
