@@ -101,7 +101,8 @@ type randomClient struct {
 	// started is how many instructions each LWP had completed when it was
 	// resumed.
 	started map[*LWP]int
-	// partial are those that had stepped and not been reported then.
+	// partial are those that had stepped and not been reported then, or stopped
+	// behind a system call whose event was reported.
 	partial map[*LWP]bool
 	// ends and children are what was reported.
 	ends     map[int]Stop
@@ -492,7 +493,7 @@ func (c *randomClient) resume(all bool) {
 			if task, ok := c.kernel.Task(lwp.TID); ok {
 				c.started[lwp] = task.Executed
 				c.executed = len(c.kernel.Execs)
-				c.partial[lwp] = lwp.pending.Kind == Stepped
+				c.partial[lwp] = lwp.pending.Kind == Stepped || reported.endsSyscall()
 			}
 		}
 		if action != (Action{Kind: Continue}) {

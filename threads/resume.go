@@ -64,7 +64,7 @@ func (t *Table) Resume(decide func(lwp *LWP) Action) error {
 				}
 				continue
 			}
-			lwp.leavesSyscall = lwp.inSyscall
+			lwp.leavesSyscall = lwp.inSyscall && !lwp.reported.endsSyscall()
 			if err := t.resume(lwp, action.Signal); err != nil {
 				return err
 			}

@@ -73,3 +73,8 @@ type Stop struct {
 
 // Ended tells whether the process is gone.
 func (s Stop) Ended() bool { return s.Kind == Exited || s.Kind == Killed }
+
+// endsSyscall tells whether a client that has been told of a stop takes the
+// system call that it happened in as executed: stepping on, it wants to stop
+// behind that, which is where the pc is already.
+func (s Stop) endsSyscall() bool { return s.Kind == Forked || s.Kind == VForked || s.Kind == VForkDone }
