@@ -150,6 +150,11 @@ func TestCommandsInTheServer(t *testing.T) {
 			v, g := s.hitting(c.threads, c.calls, c.more...)
 			g.runs(`dprintf visited,"visit %d %s %c %lx\n", x, where, 65 + x % 26, (long) -1`, "break finished")
 			g.stopsIn("continue", "breakpoint-hit", "finished")
+			g.run(`condition 1 x % 100 == 5`)
+			g.run("delete")
+			g.exits("continue", 0)
+			// What the program says last comes behind all that was printed.
+			v.stdout.wait(s, visited(c.threads, c.calls))
 			said := v.stdout.String()
 			for i := range c.calls {
 				line := fmt.Sprintf("visit %d here %c ffffffffffffffff\n", i, 'A'+i%26)
@@ -157,10 +162,6 @@ func TestCommandsInTheServer(t *testing.T) {
 					t.Errorf("%q is printed %d times", line, got)
 				}
 			}
-			g.run(`condition 1 x % 100 == 5`)
-			g.run("delete")
-			g.exits("continue", 0)
-			v.stdout.wait(s, visited(c.threads, c.calls))
 		})
 	}
 }
@@ -171,12 +172,13 @@ func TestCommandsWithACondition(t *testing.T) {
 	v, g := s.hitting(2, 300)
 	g.runs(`dprintf visited,"x is %d\n", x`, "condition 1 x % 100 == 5", "break finished")
 	g.stopsIn("continue", "breakpoint-hit", "finished")
+	g.run("delete")
+	g.exits("continue", 0)
+	v.stdout.wait(s, visited(2, 300))
 	said := v.stdout.String()
 	if got := regexp.MustCompile(`(?m)^x is (5|105|205)$`).FindAllString(said, -1); len(got) != 6 || strings.Count(said, "x is") != 6 {
 		t.Errorf("%q", said)
 	}
-	g.run("delete")
-	g.exits("continue", 0)
 }
 
 // TestCommandThatFails holds that the program runs on and that people are told.

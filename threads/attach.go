@@ -18,7 +18,7 @@ func (t *Table) Attach(pid int) (*Process, error) {
 	if group, err := t.kernel.ThreadGroup(pid, pid); err == nil && group != pid {
 		return nil, ptrace.ExplainAttach(pid, nil)
 	}
-	process := t.addProcess(pid, nil)
+	process := t.addProcess(pid, newAddressSpace(noMemory{}))
 	process.Attached = true
 	t.stopping = true
 	if err := t.seizeAll(process); err != nil {
@@ -53,7 +53,10 @@ func (t *Table) Attach(pid int) (*Process, error) {
 			lwp.pending = Stop{}
 		}
 	}
-	leader.reported = Stop{Kind: Interrupted, PID: pid, LWP: leader}
+	if err := t.openMemory(process, leader.TID); err != nil {
+		t.abandon(process)
+		return nil, err
+	}
 	t.turn = leader.TID
 	return process, nil
 }
@@ -86,12 +89,10 @@ func (t *Table) seizeAll(process *Process) error {
 			lwp := process.addLWP(tid)
 			lwp.asked = Action{Kind: Continue}
 			t.enter(lwp, lwpRunning)
-			if process.space == nil {
-				if process.space, err = t.openSpace(tid); err != nil {
-					return err
-				}
-			}
 			if err := t.interrupt(lwp); err != nil {
+				return err
+			}
+			if err := t.openMemory(process, tid); err != nil {
 				return err
 			}
 		}
@@ -105,11 +106,25 @@ func (t *Table) seizeAll(process *Process) error {
 	return nil
 }
 
+// openMemory opens the memory of a process that is being attached to, if that
+// has not been done. A thread that has ended has none; the next one will do.
+func (t *Table) openMemory(process *Process, tid int) error {
+	if _, missing := process.space.memory.(noMemory); !missing {
+		return nil
+	}
+	space, err := t.openSpace(tid)
+	if gone(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	process.space.memory, process.space.program = space.memory, space.program
+	return nil
+}
+
 // abandon lets go of a process that could not be attached to as a whole.
 func (t *Table) abandon(process *Process) {
-	if process.space == nil {
-		process.space = newAddressSpace(noMemory{})
-	}
 	// The first failure is the one that is told.
 	if t.StopAll() == nil && t.Process(process.PID) == process {
 		_ = t.Detach(process)
@@ -120,7 +135,7 @@ func (t *Table) abandon(process *Process) {
 	t.forgetEnded(process.PID)
 }
 
-// noMemory stands for the memory of a process that was never opened.
+// noMemory stands for the memory of a process that is not open yet.
 type noMemory struct{}
 
 func (noMemory) Read(address uint64, _ []byte) (int, error) {
