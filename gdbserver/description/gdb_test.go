@@ -54,8 +54,12 @@ func gdbRegisters(t *testing.T, xml string) (map[string]remoteRegister, string) 
 }
 
 func requireGDB(t *testing.T) {
+	t.Helper()
 	if _, err := exec.LookPath("gdb"); err != nil {
-		t.Skip("gdb is not installed")
+		if os.Getenv("CI") != "" {
+			t.Fatal("gdb is not installed")
+		}
+		t.Skip("skipped: gdb is not installed")
 	}
 }
 
