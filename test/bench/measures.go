@@ -78,6 +78,9 @@ var measures = []measure{
 	{name: "start-up to the first stop reply", unit: "ms", lower: true, take: startUp},
 	{name: "step, vCont;s", unit: "steps/s", take: onTiny(stepping)},
 	{name: "range step, vCont;r", unit: "instructions/s", take: onTiny(rangeStepping)},
+	{name: "empty answer, vMustReplyEmpty", unit: "replies/s", take: onLoop(repeated(smallReads, 1, func(program) string {
+		return "vMustReplyEmpty"
+	}, 0))},
 	{name: "read 64 B, m", unit: "reads/s", take: onLoop(repeated(smallReads, 1, func(p program) string {
 		return fmt.Sprintf("m%x,40", p.symbols["main"])
 	}, 128))},

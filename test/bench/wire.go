@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"syscall"
+	"unsafe"
 )
 
 // A wire is a connection without acknowledgements over a blocking socket.
@@ -57,16 +58,29 @@ func frame(to []byte, payload string) []byte {
 func (w *wire) ask(payload string) ([]byte, error) {
 	w.out = frame(w.out[:0], payload)
 	for rest := w.out; len(rest) > 0; {
-		n, err := syscall.Write(w.fd, rest)
-		if err == syscall.EINTR {
-			continue
-		}
+		n, err := w.raw(syscall.SYS_WRITE, rest)
 		if err != nil {
 			return nil, err
 		}
 		rest = rest[n:]
 	}
 	return w.reply()
+}
+
+// raw is read(2) or write(2) without the runtime's knowledge. Told of calls that
+// block, as with syscall.Read, its monitor thread wakes every 20 microseconds
+// (runtime.sysmon), on the processors that the server and the inferior use.
+func (w *wire) raw(call uintptr, buffer []byte) (int, error) {
+	for {
+		n, _, errno := syscall.RawSyscall(call, uintptr(w.fd), uintptr(unsafe.Pointer(unsafe.SliceData(buffer))), uintptr(len(buffer)))
+		switch errno {
+		case 0:
+			return int(n), nil
+		case syscall.EINTR:
+		default:
+			return 0, errno
+		}
+	}
 }
 
 // acknowledge sends the "+" that each reply wants until QStartNoAckMode.
@@ -93,10 +107,7 @@ func (w *wire) reply() ([]byte, error) {
 		if cap(w.in)-len(w.in) < 1<<16 {
 			w.in = append(make([]byte, 0, 2*cap(w.in)+1<<17), w.in...)
 		}
-		n, err := syscall.Read(w.fd, w.in[len(w.in):cap(w.in)])
-		if err == syscall.EINTR {
-			continue
-		}
+		n, err := w.raw(syscall.SYS_READ, w.in[len(w.in):cap(w.in)])
 		if err != nil {
 			return nil, err
 		}
