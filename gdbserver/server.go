@@ -157,8 +157,11 @@ func (s *Server) Close() error {
 			s.printf("\n")
 		}
 	}
-	if s.lingering != 0 && !s.quitting.Load() {
-		failures = append(failures, s.linger())
+	if !s.quitting.Load() {
+		failures = append(failures, s.table.Finish())
+		if s.lingering != 0 {
+			failures = append(failures, s.linger())
+		}
 	}
 	s.terminal.giveBack()
 	s.tracer.Close()

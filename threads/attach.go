@@ -12,7 +12,11 @@ import (
 // Attach takes over a running process with all its threads and stops them.
 // The error names the cause where it is not allowed; then nothing is held.
 func (t *Table) Attach(pid int) (*Process, error) {
-	if t.Process(pid) != nil {
+	if process := t.find(pid); process != nil {
+		if process.unwatched {
+			t.watch(process)
+			return process, nil
+		}
 		return nil, fmt.Errorf("cannot attach to process %d: it is being debugged here already", pid)
 	}
 	if group, err := t.kernel.ThreadGroup(pid, pid); err == nil && group != pid {
@@ -109,7 +113,7 @@ func (t *Table) seizeAll(process *Process) error {
 // openMemory opens the memory of a process that is being attached to, if that
 // has not been done. A thread that has ended has none; the next one will do.
 func (t *Table) openMemory(process *Process, tid int) error {
-	if _, missing := process.space.memory.(noMemory); !missing {
+	if _, missing := process.space.image.memory.(noMemory); !missing {
 		return nil
 	}
 	space, err := t.openSpace(tid)
@@ -119,7 +123,7 @@ func (t *Table) openMemory(process *Process, tid int) error {
 	if err != nil {
 		return err
 	}
-	process.space.memory, process.space.program = space.memory, space.program
+	process.space.image.memory, process.space.image.program = space.image.memory, space.image.program
 	return nil
 }
 

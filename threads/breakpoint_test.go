@@ -111,7 +111,7 @@ func TestWritesGoBelowBreakpoints(t *testing.T) {
 						t.Errorf("%#x+%d: the breakpoint at %d is gone", base, first, i)
 					}
 				}
-				if err := space.lift(); err != nil || !bytes.Equal(memory.bytes, want) {
+				if err := space.image.lift(); err != nil || !bytes.Equal(memory.bytes, want) {
 					t.Errorf("%#x+%d: % x is below, want % x (%v)", base, first, memory.bytes, want, err)
 				}
 			}
@@ -125,7 +125,7 @@ func TestLiftAndRestore(t *testing.T) {
 	space := newAddressSpace(memory)
 	insertAll(t, space, 2, 9)
 	for range 2 { // a second time changes nothing
-		if err := space.lift(); err != nil || !bytes.Equal(memory.bytes, original) {
+		if err := space.image.lift(); err != nil || !bytes.Equal(memory.bytes, original) {
 			t.Errorf("lifted: % x (%v)", memory.bytes, err)
 		}
 	}
@@ -145,7 +145,7 @@ func TestLiftAndRestore(t *testing.T) {
 		t.Errorf("what lies in lifted memory changes to % x", memory.bytes)
 	}
 	for range 2 {
-		if err := space.restore(); err != nil {
+		if err := space.image.restore(); err != nil {
 			t.Error(err)
 		}
 	}
@@ -163,32 +163,32 @@ func TestCopyForChild(t *testing.T) {
 		memory := at16(0)
 		original := bytes.Clone(memory.bytes)
 		parent := newAddressSpace(memory)
-		parent.program = "program"
+		parent.image.program = "program"
 		insertAll(t, parent, 1, 8)
 		if lifted {
-			if err := parent.lift(); err != nil {
+			if err := parent.image.lift(); err != nil {
 				t.Fatal(err)
 			}
 		}
 		copied := &fakeMemory{bytes: bytes.Clone(memory.bytes)}
 		// The parent's memory may have changed in between.
 		if lifted {
-			if err := parent.restore(); err != nil {
+			if err := parent.image.restore(); err != nil {
 				t.Fatal(err)
 			}
 		}
 		child := parent.copyFor(copied)
-		if child.lifted != lifted || child.program != "program" {
-			t.Errorf("lifted %v: the copy is lifted %v, runs %q", lifted, child.lifted, child.program)
+		if child.image.lifted != lifted || child.image.program != "program" {
+			t.Errorf("lifted %v: the copy is lifted %v, runs %q", lifted, child.image.lifted, child.image.program)
 		}
-		if err := child.restore(); err != nil {
+		if err := child.image.restore(); err != nil {
 			t.Error(err)
 		}
 		insertAll(t, child, 3)
 		if parent.HasBreakpoint(3) || !child.HasBreakpoint(8) || memory.bytes[3] != 3 {
 			t.Errorf("lifted %v: parent and child are not separate", lifted)
 		}
-		if err := child.lift(); err != nil || !bytes.Equal(copied.bytes, original) {
+		if err := child.image.lift(); err != nil || !bytes.Equal(copied.bytes, original) {
 			t.Errorf("lifted %v: % x is below (%v)", lifted, copied.bytes, err)
 		}
 		if memory.bytes[1] != breakpointInstruction {
@@ -253,8 +253,8 @@ func TestTakeOutAndPutBack(t *testing.T) {
 	original := bytes.Clone(memory.bytes)
 	space := newAddressSpace(memory)
 	insertAll(t, space, 2, 3, 9)
-	space.takeOut(3)
-	space.takeOut(5) // where there is none
+	space.image.takeOut(3)
+	space.image.takeOut(5) // where there is none
 	check := func(when string, want ...int) {
 		t.Helper()
 		expected := bytes.Clone(original)
@@ -270,7 +270,7 @@ func TestTakeOutAndPutBack(t *testing.T) {
 		}
 	}
 	check("taken out", 2, 9)
-	if !space.HasBreakpoint(3) || !space.complete() {
+	if !space.HasBreakpoint(3) || !space.image.complete() {
 		t.Error("what was taken out is forgotten or missed")
 	}
 	// A write meanwhile goes below it.
@@ -279,35 +279,35 @@ func TestTakeOutAndPutBack(t *testing.T) {
 		t.Error(err)
 	}
 	check("written to", 2, 9)
-	if err := space.lift(); err != nil {
+	if err := space.image.lift(); err != nil {
 		t.Error(err)
 	}
 	check("lifted")
-	if err := space.restore(); err != nil {
+	if err := space.image.restore(); err != nil {
 		t.Error(err)
 	}
 	check("restored", 2, 9)
-	space.putBack(3)
+	space.image.putBack(3)
 	check("put back", 2, 3, 9)
 
-	space.takeOut(3)
+	space.image.takeOut(3)
 	child := space.copyFor(&fakeMemory{bytes: bytes.Clone(memory.bytes)})
-	if err := child.restore(); err != nil {
+	if err := child.image.restore(); err != nil {
 		t.Error(err)
 	}
-	if !child.complete() || child.inserted[1].out {
+	if !child.image.complete() || child.image.inserted[1].out {
 		t.Error("a child begins with a breakpoint that its parent steps over")
 	}
 	if err := space.RemoveBreakpoint(3); err != nil {
 		t.Error(err)
 	}
-	space.putBack(3)
+	space.image.putBack(3)
 	check("removed while it was out", 2, 9)
 
-	space.takeOut(2)
-	if err := space.lift(); err != nil {
+	space.image.takeOut(2)
+	if err := space.image.lift(); err != nil {
 		t.Error(err)
 	}
-	space.putBack(2)
+	space.image.putBack(2)
 	check("put back into memory that is lifted")
 }

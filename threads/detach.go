@@ -16,74 +16,80 @@ import (
 // its children that were not reported yet are let go too.
 //
 // Where a vfork child shares the memory of the process and stays, it goes
-// without breakpoints until it executes a program.
+// without breakpoints until it executes a program. One that shares its memory
+// with another process that stays is not let go but stays traced, unseen.
 func (t *Table) Detach(process *Process) error {
 	for _, child := range t.UnreportedChildren(process) {
 		if err := t.Detach(child); err != nil {
 			return err
 		}
 	}
-	waited := false
-	for _, lwp := range slices.Clone(process.lwps) {
+	for _, lwp := range process.lwps {
 		if lwp.state == lwpRunning {
 			return ErrRunning{lwp.TID}
 		}
-		if lwp.state == lwpHeld {
-			waited = true
-			if err := t.awaitVFork(process, lwp); err != nil {
-				return err
-			}
-		}
 	}
-	if t.Process(process.PID) != process {
-		// It ended while it was waited for.
-		t.forgetEnded(process.PID)
-		return t.adoptOrphansOfWait()
+	if t.isShared(process) {
+		return t.unwatch(process)
 	}
-	// Breakpoints that cannot be taken out lie in memory that is gone.
-	_ = process.space.lift()
-	process.hardware = HardwarePoints{version: process.hardware.version + 1}
-	if process.unstopped {
-		// The kernel would stop it again for the job-control stop that the
-		// client has continued from (kernel/ptrace.c, __ptrace_unlink).
-		if err := t.kernel.SignalProcess(process.PID, unix.SIGCONT); err != nil && !errors.Is(err, ptrace.ErrGone) {
-			return err
-		}
-	}
-	var failures []error
-	for _, lwp := range process.lwps {
-		if lwp.state == lwpStopped {
-			failures = append(failures, t.detachLWP(lwp))
-		}
-	}
-	t.removeProcess(process)
-	if waited {
-		failures = append(failures, t.adoptOrphansOfWait())
-	}
-	return errors.Join(failures...)
-}
-
-// adoptOrphansOfWait deals with the tasks that appeared while a vfork child was
-// waited for and whose creators were killed.
-func (t *Table) adoptOrphansOfWait() error {
-	if t.running > 0 {
-		return nil
-	}
-	return t.adoptOrphans()
-}
-
-// awaitVFork waits for an LWP that the kernel holds for its vfork child: until
-// then it can be neither stopped nor let go.
-func (t *Table) awaitVFork(process *Process, lwp *LWP) error {
 	for _, other := range t.processes {
-		if other.vforkParent == process {
+		if other.vforkParent == process && !other.unwatched {
 			return fmt.Errorf("process %d waits for its vfork child %d, which is stopped; detach that first",
 				process.PID, other.PID)
 		}
 	}
+	// Breakpoints that cannot be taken out lie in memory that is gone.
+	_ = process.space.image.lift()
+	return errors.Join(t.letSharersGo(process), t.letGo(process))
+}
+
+// letGo is Detach for one that does not have to stay. An LWP that the kernel
+// holds for its vfork child can be neither stopped nor let go: it is as soon as
+// the child is done, and the process stays in the table that long, unwatched.
+func (t *Table) letGo(process *Process) error {
+	if process.vforkParent == nil {
+		// Nothing of it may come back into what others share.
+		process.space.removeAll()
+	}
+	process.hardware = HardwarePoints{version: process.hardware.version + 1}
+	if err := t.endUnstopped(process); err != nil {
+		return err
+	}
+	var failures []error
+	for _, lwp := range slices.Clone(process.lwps) {
+		if lwp.state == lwpStopped {
+			failures = append(failures, t.detachLWP(lwp))
+		}
+		if lwp.state != lwpHeld {
+			process.removeLWP(lwp)
+		}
+	}
+	if len(process.lwps) == 0 {
+		t.removeProcess(process)
+		return errors.Join(failures...)
+	}
+	t.disregard(process)
+	process.parting = true
+	return errors.Join(failures...)
+}
+
+// part lets an LWP go that was held when its process was let go.
+func (t *Table) part(lwp *LWP) error {
+	process := lwp.Process
+	err := t.detachLWP(lwp)
+	process.removeLWP(lwp)
+	if len(process.lwps) == 0 {
+		t.removeProcess(process)
+	}
+	return err
+}
+
+// Finish waits until the last LWP is let go that the kernel holds for its vfork
+// child though its process was let go. A tracer that ends before would take a
+// launched program with it (PTRACE_O_EXITKILL).
+func (t *Table) Finish() error {
 	t.stopping = true
-	for lwp.state == lwpHeld && t.lwps[lwp.TID] == lwp {
-		// Any thread, since a leader that is killed is reported last.
+	for slices.ContainsFunc(t.processes, func(process *Process) bool { return process.parting }) {
 		event, err := t.kernel.WaitFor(ptrace.AnyThread)
 		if err != nil {
 			return err
@@ -93,6 +99,20 @@ func (t *Table) awaitVFork(process *Process, lwp *LWP) error {
 		}
 	}
 	return nil
+}
+
+// endUnstopped takes a process out of the job-control stop that the client has
+// continued from: the kernel would stop it again for that (kernel/ptrace.c,
+// __ptrace_unlink).
+func (t *Table) endUnstopped(process *Process) error {
+	if !process.unstopped {
+		return nil
+	}
+	err := t.kernel.SignalProcess(process.PID, unix.SIGCONT)
+	if errors.Is(err, ptrace.ErrGone) {
+		return nil
+	}
+	return err
 }
 
 func (t *Table) detachLWP(lwp *LWP) error {
@@ -138,7 +158,7 @@ func (t *Table) Kill(process *Process) error {
 	if err := t.kernel.Kill(process.PID); err != nil && !errors.Is(err, ptrace.ErrGone) {
 		return err
 	}
-	for t.Process(process.PID) == process {
+	for t.find(process.PID) == process {
 		event, err := t.kernel.WaitFor(ptrace.AnyThread)
 		if errors.Is(err, ptrace.ErrNoTracees) {
 			t.removeProcess(process)
@@ -152,5 +172,8 @@ func (t *Table) Kill(process *Process) error {
 		}
 	}
 	t.forgetEnded(process.PID)
-	return t.adoptOrphans()
+	if err := t.adoptOrphans(); err != nil {
+		return err
+	}
+	return t.tidy()
 }

@@ -36,6 +36,7 @@ const reportsMark = "-- reports --\n"
 //	insert, remove PID ADDRESS
 //	over PID ADDRESS      insert a breakpoint all of whose hits are passed over
 //	detach PID, kill PID, outside PID (SIGKILL by somebody else)
+//	finish                waits for LWPs that were held when they were let go
 type goldenFile struct {
 	scheduler simulation.Priority
 	programs  []simulation.Program
@@ -162,6 +163,10 @@ func (s *goldenSession) command(name string, words []string) error {
 		if _, err := s.table.Attach(pid); err != nil {
 			return err
 		}
+	case "finish":
+		if err := s.table.Finish(); err != nil {
+			return err
+		}
 	case "resume":
 		return s.resume(words)
 	case "outside":
@@ -244,8 +249,11 @@ func (s *goldenSession) resume(words []string) error {
 // show prints every thread with its state and pc.
 func (s *goldenSession) show() {
 	states := map[lwpState]string{lwpStopped: "stopped", lwpRunning: "running", lwpHeld: "held", lwpEnding: "ending"}
-	for _, process := range s.table.Processes() {
+	for _, process := range s.table.processes {
 		fmt.Fprintf(&s.output, "  %d:", process.PID)
+		if process.unwatched {
+			s.output.WriteString(" unwatched:")
+		}
 		for _, lwp := range process.LWPs() {
 			fmt.Fprintf(&s.output, " %d %s", lwp.TID, states[lwp.state])
 			if registers, err := lwp.Registers(); err == nil {

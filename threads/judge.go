@@ -22,14 +22,24 @@ func (t *Table) judge(stop Stop) Verdict {
 	if stop.Kind != Breakpoint && stop.Kind != HardwareBreakpoint {
 		return Report
 	}
+	if stop.LWP.Process.unwatched {
+		return PassOver
+	}
 	lwp, verdict, judged := stop.LWP, PassOver, false
-	if i, found := lwp.Process.space.find(stop.Address); found {
-		breakpoint := &lwp.Process.space.inserted[i]
-		if breakpoint.judge == nil || breakpoint.below == breakpointInstruction {
+	space := lwp.Process.space
+	if i, found := space.image.find(stop.Address); found {
+		if space.image.inserted[i].below == breakpointInstruction {
 			return Report
 		}
+		// If it is not of this process, it is of one that shares the memory.
 		judged = true
-		verdict = breakpoint.judge(lwp)
+	}
+	if i, found := space.find(stop.Address); found {
+		judge := space.wanted[i].judge
+		if judge == nil {
+			return Report
+		}
+		verdict = judge(lwp)
 	}
 	hardware := &lwp.Process.hardware
 	if i := hardware.find(HardwareExecute, stop.Address, 0); i >= 0 {

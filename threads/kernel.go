@@ -54,6 +54,12 @@ type Kernel interface {
 	ThreadGroup(tid, likely int) (int, error)
 	// Tasks lists the thread ids of a process.
 	Tasks(pid int) ([]int, error)
+	// SameMemory tells whether two threads use one address space; it may not be
+	// able to.
+	SameMemory(tid, other int) (bool, error)
+	// MadeSharing tells whether the task that a thread has just made shares its
+	// memory, by what the thread asked for.
+	MadeSharing(creator int) (bool, error)
 	// Executable returns the file that a process executes.
 	Executable(pid int) (string, error)
 }
@@ -75,6 +81,9 @@ func (Live) ThreadGroup(tid, likely int) (int, error) { return ptrace.ThreadGrou
 
 // Tasks lists /proc/PID/task.
 func (Live) Tasks(pid int) ([]int, error) { return ptrace.Tasks(pid) }
+
+// SameMemory is [ptrace.SameMemory].
+func (Live) SameMemory(tid, other int) (bool, error) { return ptrace.SameMemory(tid, other) }
 
 // Executable reads /proc/PID/exe.
 func (Live) Executable(pid int) (string, error) { return ptrace.Executable(pid) }

@@ -29,7 +29,7 @@ type keptSignal struct {
 // stays tells whether an LWP that has nothing to report is to stay stopped all
 // the same.
 func (t *Table) stays(lwp *LWP) bool {
-	return t.stopping || t.quiet != nil && t.quiet == lwp.Process.space
+	return t.stopping || t.quiet != nil && t.quiet == lwp.Process.space.image
 }
 
 // dealtWith tells whether a stop is only that of a breakpoint that the LWP is
@@ -45,7 +45,7 @@ func (t *Table) pass(stop Stop) error {
 	lwp := stop.LWP
 	lwp.pending = Stop{}
 	lwp.leavesSyscall = false
-	if lwp.Process.space.HasBreakpoint(stop.Address) {
+	if lwp.Process.space.image.holds(stop.Address) {
 		lwp.passing, lwp.passAddress = true, stop.Address
 	}
 	if t.stays(lwp) {
@@ -63,7 +63,7 @@ func (t *Table) owes(lwp *LWP) bool {
 	}
 	registers, err := lwp.Registers()
 	// One that is gone cannot be resumed in any way.
-	lwp.passing = err == nil && registers.PC() == lwp.passAddress && lwp.Process.space.HasBreakpoint(lwp.passAddress)
+	lwp.passing = err == nil && registers.PC() == lwp.passAddress && lwp.Process.space.image.holds(lwp.passAddress)
 	return lwp.passing
 }
 
@@ -155,7 +155,7 @@ func (t *Table) stepOver() error {
 	for (t.owing || t.quiet != nil) && !t.stopping {
 		if t.over == nil {
 			next := t.nextToStep()
-			if t.quiet != nil && (next == nil || next.Process.space != t.quiet) {
+			if t.quiet != nil && (next == nil || next.Process.space.image != t.quiet) {
 				if err := t.endQuiet(); err != nil {
 					return err
 				}
@@ -165,7 +165,7 @@ func (t *Table) stepOver() error {
 				t.owing = false
 				return nil
 			}
-			t.over, t.quiet, t.overTurn = next, next.Process.space, next.TID
+			t.over, t.quiet, t.overTurn = next, next.Process.space.image, next.TID
 		}
 		if t.over.state == lwpRunning {
 			return nil
@@ -197,7 +197,7 @@ func (t *Table) nextToStep() *LWP {
 	for _, process := range t.processes {
 		for _, lwp := range process.lwps {
 			if lwp.toStepOver() {
-				if process.space == t.quiet {
+				if process.space.image == t.quiet {
 					return lwp
 				}
 				if first == nil {
@@ -220,7 +220,7 @@ func (t *Table) nextToStep() *LWP {
 // any yet.
 func (t *Table) hush() (waiting bool, err error) {
 	for _, process := range t.processes {
-		if process.space != t.quiet {
+		if process.space.image != t.quiet {
 			continue
 		}
 		for _, lwp := range process.lwps {
@@ -237,11 +237,11 @@ func (t *Table) hush() (waiting bool, err error) {
 
 // endQuiet lets the LWPs go on that stayed stopped for others' steps.
 func (t *Table) endQuiet() error {
-	space := t.quiet
+	quiet := t.quiet
 	t.quiet = nil
 	t.likely = ptrace.AnyThread
 	for _, process := range t.processes {
-		if process.space != space {
+		if process.space.image != quiet {
 			continue
 		}
 		for _, lwp := range process.lwps {
@@ -266,7 +266,7 @@ func (t *Table) startStepOver(lwp *LWP) error {
 		t.over = nil
 		return nil
 	}
-	lwp.Process.space.takeOut(lwp.passAddress)
+	lwp.Process.space.image.takeOut(lwp.passAddress)
 	lwp.stepsOver = true
 	err := t.release(lwp, 0)
 	if errors.Is(err, ptrace.ErrGone) {
@@ -289,6 +289,6 @@ func (t *Table) endStepOver(lwp *LWP) {
 	}
 	t.over = nil
 	if lwp.passing {
-		lwp.Process.space.putBack(lwp.passAddress)
+		lwp.Process.space.image.putBack(lwp.passAddress)
 	}
 }

@@ -31,6 +31,10 @@ type Process struct {
 	// unreported says that the client was not told of its birth yet; until
 	// then nothing that the client asks concerns it.
 	unreported bool
+	// unwatched says that the client has let it go; see unwatch.
+	unwatched bool
+	// parting says that it is let go as soon as the kernel lets its LWPs stop.
+	parting bool
 }
 
 // LWPs are its threads, oldest first. The slice is the table's own.
@@ -164,7 +168,7 @@ func (t *Table) openSpace(tid int) (*AddressSpace, error) {
 	}
 	space := newAddressSpace(memory)
 	// Without a name nothing is found by it.
-	space.program, _ = t.kernel.Executable(tid)
+	space.image.program, _ = t.kernel.Executable(tid)
 	return space, nil
 }
 

@@ -77,7 +77,7 @@ func randomProgram(random *rand.Rand, next, count int) simulation.Program {
 			case kind == 11:
 				child(simulation.VFork)
 			case kind == 12 && !current.borrowed:
-				child(simulation.CloneProcess)
+				child([]simulation.Operation{simulation.CloneProcess, simulation.Share}[random.IntN(2)])
 			}
 		}
 		switch end := random.IntN(10); {
@@ -141,7 +141,7 @@ type watchedKernel struct {
 }
 
 func (k watchedKernel) Signal(pid, tid int, signal unix.Signal) error {
-	k.client.unkeep(k.client.table.LWP(tid), signal)
+	k.client.unkeep(k.client.table.lwps[tid], signal)
 	return k.simulated.Signal(pid, tid, signal)
 }
 
@@ -202,17 +202,17 @@ func (c *randomClient) judged(address uint64) Judge {
 
 // checkExecuting holds that no thread gets past a breakpoint unseen.
 func (c *randomClient) checkExecuting(tid int, pc uint64) {
-	lwp := c.table.LWP(tid)
+	lwp := c.table.lwps[tid]
 	task, _ := c.kernel.Task(tid)
 	if lwp == nil || task.Orphan || lwp.Process.space == nil {
 		return
 	}
 	steps := lwp.stepsOver && lwp.passing && lwp.passAddress == pc
-	if space := lwp.Process.space; !steps && !space.lifted && space.HasBreakpoint(pc) {
+	if space := lwp.Process.space; !steps && !space.image.lifted && space.HasBreakpoint(pc) {
 		c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("thread %d executes %#x in spite of a breakpoint", tid, pc))
 	}
 	over := c.table.over
-	if over != nil && over != lwp && over.stepsOver && over.Process.space == lwp.Process.space {
+	if over != nil && over != lwp && over.stepsOver && over.Process.space.image == lwp.Process.space.image {
 		c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("thread %d runs while thread %d steps over a breakpoint", tid, over.TID))
 	}
 	if steps {
@@ -446,7 +446,7 @@ func (c *randomClient) detach(process *Process) {
 	if c.table.Process(pid) != nil {
 		c.failf("process %d is there after it was let go", pid)
 	}
-	if _, traced := c.kernel.Untraced(pid); traced != 0 {
+	if _, traced := c.kernel.Untraced(pid); traced != 0 && c.table.find(pid) == nil {
 		for _, tid := range c.kernel.TaskIDs() {
 			if task, _ := c.kernel.Task(tid); task.PID == pid && task.Traced && !task.Dying {
 				c.failf("thread %d is still traced after process %d was let go", tid, pid)
@@ -587,7 +587,7 @@ func describe(stop Stop) string {
 func (c *randomClient) check() {
 	running, held := 0, 0
 	for tid, lwp := range c.table.lwps {
-		if lwp.TID != tid || c.table.Process(lwp.Process.PID) != lwp.Process {
+		if lwp.TID != tid || c.table.find(lwp.Process.PID) != lwp.Process {
 			c.failf("thread %d is filed wrongly", tid)
 		}
 	}
@@ -595,14 +595,16 @@ func (c *randomClient) check() {
 		c.noteKept(lwp)
 	}
 	count := 0
-	for _, process := range c.table.Processes() {
-		c.known[process.PID] = true
+	for _, process := range c.table.processes {
+		if !process.unwatched {
+			c.known[process.PID] = true
+		}
 		if len(process.LWPs()) == 0 {
 			c.failf("process %d has no thread", process.PID)
 		}
 		for _, lwp := range process.LWPs() {
 			count++
-			if c.table.LWP(lwp.TID) != lwp {
+			if c.table.lwps[lwp.TID] != lwp {
 				c.failf("thread %d of process %d is not found by its id", lwp.TID, process.PID)
 			}
 			task, alive := c.kernel.Task(lwp.TID)
@@ -630,7 +632,7 @@ func (c *randomClient) check() {
 	}
 	for _, tid := range c.kernel.TaskIDs() {
 		task, _ := c.kernel.Task(tid)
-		lwp := c.table.LWP(tid)
+		lwp := c.table.lwps[tid]
 		_, early := c.table.early[tid]
 		if task.Traced && !task.Dying && lwp == nil && task.Stopped {
 			if early {
@@ -672,24 +674,46 @@ func (c *randomClient) checkMemory(process *Process) {
 	}
 	for i := range now {
 		want := original[i]
-		if space.HasBreakpoint(simulation.Code+uint64(i)) && !space.lifted {
+		if space.image.holds(simulation.Code+uint64(i)) && !space.image.lifted {
 			want = breakpointInstruction
 		}
 		if now[i] != want {
-			c.failf("process %d has %#x at %#x, not %#x (lifted: %v)", process.PID, now[i], simulation.Code+i, want, space.lifted)
+			c.failf("process %d has %#x at %#x, not %#x (lifted: %v)", process.PID, now[i], simulation.Code+i, want, space.image.lifted)
 		}
 	}
-	if space.lifted && len(space.inserted) > 0 {
+	for _, breakpoint := range space.wanted {
+		if !space.image.holds(breakpoint.address) {
+			c.failf("process %d has lost its breakpoint at %#x", process.PID, breakpoint.address)
+		}
+	}
+	for _, breakpoint := range space.image.inserted {
+		spaces := map[*AddressSpace]bool{}
+		for _, other := range c.table.processes {
+			if other.space.image == space.image && other.space.HasBreakpoint(breakpoint.address) {
+				spaces[other.space] = true
+			}
+		}
+		if len(spaces) != breakpoint.wanted || breakpoint.wanted == 0 {
+			c.failf("%d want the int3 at %#x, which counts %d", len(spaces), breakpoint.address, breakpoint.wanted)
+		}
+	}
+	if space.image.lifted && len(space.image.inserted) > 0 {
 		for _, tid := range c.kernel.TaskIDs() {
-			if task, _ := c.kernel.Task(tid); !task.Traced && c.kernel.SameMemory(tid, lwp.TID) {
+			if task, _ := c.kernel.Task(tid); !task.Traced && c.kernel.ShareMemory(tid, lwp.TID) {
 				return
 			}
 		}
-		for _, other := range c.table.Processes() {
+		for _, other := range c.table.processes {
 			for _, lwp := range other.LWPs() {
-				if other.space == space && (lwp.vforking || lwp.pending.Kind == VForkDone) {
+				if other.space.image == space.image && (lwp.vforking || lwp.pending.Kind == VForkDone) {
 					return
 				}
+			}
+		}
+		for _, birth := range c.kernel.Births {
+			// Where the lender was killed nobody tells when the child is done.
+			if parent, alive := c.kernel.Task(birth.Parent); birth.Kind == ptrace.VForked && (!alive || parent.Dying) {
+				return
 			}
 		}
 		c.failf("process %d has lost its breakpoints: nobody else uses its memory", process.PID)
@@ -698,7 +722,13 @@ func (c *randomClient) checkMemory(process *Process) {
 
 // checkResumed looks at a task just before it goes on.
 func (c *randomClient) checkResumed(tid int) {
-	lwp := c.table.LWP(tid)
+	lwp := c.table.lwps[tid]
+	if lwp != nil && lwp.Process.unwatched {
+		if lwp.stepsOver {
+			c.noteKept(lwp)
+		}
+		return
+	}
 	if lwp != nil && !c.reported(lwp.Process.PID) {
 		if task, _ := c.kernel.Task(tid); !task.Dying {
 			c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("thread %d goes on and was not reported yet", tid))
@@ -723,12 +753,12 @@ func (c *randomClient) checkResumed(tid int) {
 
 // checkDelivered looks at what becomes of a signal that stopped a task.
 func (c *randomClient) checkDelivered(tid int, stoppedBy, injected unix.Signal) {
-	lwp := c.table.LWP(tid)
+	lwp := c.table.lwps[tid]
 	if lwp == nil {
 		return
 	}
 	if task, _ := c.kernel.Task(tid); !task.Sent {
-		if !c.unkeep(lwp, injected) && injected != c.chosen[lwp] {
+		if !c.unkeep(lwp, injected) && injected != c.chosen[lwp] && !(injected == unix.SIGTRAP && lwp.Process.unwatched && c.atOwnTrap(tid)) {
 			c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("thread %d gets signal %d after a trap", tid, injected))
 		}
 		return
@@ -736,6 +766,9 @@ func (c *randomClient) checkDelivered(tid int, stoppedBy, injected unix.Signal) 
 	if lwp.stepsOver && injected == 0 && len(lwp.kept) > 0 {
 		// What was told of was decided on when it was resumed.
 		injected = lwp.kept[len(lwp.kept)-1].signal
+		if slices.ContainsFunc(lwp.kept, func(kept keptSignal) bool { return kept.signal == stoppedBy }) {
+			injected = stoppedBy
+		}
 		c.held++
 	}
 	told := lwp.reported.Kind == Signalled && lwp.reported.Signal == stoppedBy
@@ -750,6 +783,14 @@ func (c *randomClient) checkDelivered(tid int, stoppedBy, injected unix.Signal) 
 		c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("signal %d of thread %d turns into %d (told: %v, chosen %d)",
 			stoppedBy, tid, injected, told, c.chosen[lwp]))
 	}
+}
+
+// atOwnTrap tells whether a task is behind an int3 of its program's.
+func (c *randomClient) atOwnTrap(tid int) bool {
+	task, _ := c.kernel.Task(tid)
+	_, original := c.kernel.CodeBytes(tid)
+	at := task.PC - 1 - simulation.Code
+	return at < uint64(len(original)) && original[at] == breakpointInstruction
 }
 
 // judge checks one report.
@@ -785,7 +826,7 @@ func (c *randomClient) judge(stop Stop) {
 	case NoResumed:
 		for _, other := range c.table.lwps {
 			task, alive := c.kernel.Task(other.TID)
-			if alive && !task.Dying && other.state == lwpStopped && other.asked.Kind != Stay {
+			if alive && !other.Process.unwatched && !task.Dying && other.state == lwpStopped && other.asked.Kind != Stay {
 				c.failf("none is resumed, but thread %d was and has nothing to tell", other.TID)
 			}
 		}
@@ -820,7 +861,7 @@ func (c *randomClient) judge(stop Stop) {
 			return
 		}
 		now, _ := c.kernel.CodeBytes(lwp.TID)
-		if registers.PC() != stop.Address || now[stop.Address-simulation.Code] != 0xcc && !lwp.Process.space.lifted {
+		if registers.PC() != stop.Address || now[stop.Address-simulation.Code] != 0xcc && !lwp.Process.space.image.lifted {
 			c.failf("thread %d is reported at a breakpoint at %#x, pc %#x", lwp.TID, stop.Address, registers.PC())
 		}
 	case Watchpoint, HardwareBreakpoint:
@@ -901,8 +942,8 @@ func (c *randomClient) finish() {
 		}
 		for _, process := range c.table.Processes() {
 			space := process.Memory()
-			for len(space.inserted) > 0 {
-				_ = space.RemoveBreakpoint(space.inserted[0].address)
+			for len(space.wanted) > 0 {
+				_ = space.RemoveBreakpoint(space.wanted[0].address)
 			}
 			for len(process.hardware.points) > 0 {
 				point := process.hardware.points[0]
@@ -918,6 +959,8 @@ func (c *randomClient) finish() {
 			c.failf("nothing was resumed although all should be")
 		}
 	}
+	c.releaseHeld()
+	c.must("finish", c.table.Finish())
 	// What was reported before the processes went is still to be told.
 	for len(c.table.ended) > 0 {
 		c.wait()
@@ -952,6 +995,9 @@ func (c *randomClient) finish() {
 				c.failf("process %d executed %d programs and %d are reported", pid, count, c.execs[pid])
 			}
 		}
+	}
+	if len(c.table.processes) > 0 || c.table.unwatched != 0 || c.table.background != 0 {
+		c.failf("%d processes are left, %d unwatched", len(c.table.processes), c.table.unwatched)
 	}
 	if len(c.table.early) > 0 {
 		c.failf("first stops are kept of %v", c.table.early)

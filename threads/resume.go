@@ -49,6 +49,12 @@ func (t *Table) Resume(decide func(lwp *LWP) Action) error {
 	t.news = true
 	for _, process := range t.processes {
 		for _, lwp := range process.lwps {
+			if process.unwatched {
+				if err := t.proceed(lwp); err != nil {
+					return err
+				}
+				continue
+			}
 			if process.unreported || lwp.state != lwpStopped && lwp.state != lwpHeld {
 				continue
 			}
@@ -103,6 +109,9 @@ func (t *Table) send(lwp *LWP, signal unix.Signal) error {
 // fault at a breakpoint is the client's: it puts breakpoints on a stack that may
 // not be executed, for functions that it calls to return to.
 func (t *Table) passes(lwp *LWP, signal unix.Signal) bool {
+	if lwp.Process.unwatched {
+		return true
+	}
 	if !t.Pass.Has(signal) || lwp.asked.Kind == Step {
 		return false
 	}

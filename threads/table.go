@@ -52,7 +52,7 @@ type Table struct {
 	early map[int]ptrace.Event
 	// departed is memory that the table uses no more, kept for its breakpoints:
 	// a child that is not known yet may have a copy of them.
-	departed []*AddressSpace
+	departed []*image
 	// ended are processes that are gone and not yet reported.
 	ended []Stop
 	// news says that something may have come up that is to be reported.
@@ -79,7 +79,10 @@ type Table struct {
 	// overTurn is the id of the last one that did.
 	overTurn int
 	// quiet is the memory whose other LWPs stay stopped meanwhile.
-	quiet *AddressSpace
+	quiet *image
+	// unwatched counts the processes that the client has let go and that stay
+	// traced, background their LWPs among the running ones.
+	unwatched, background int
 	// likely is the thread that will probably report next.
 	likely int
 }
@@ -90,11 +93,24 @@ func NewTable(kernel Kernel) *Table {
 		Program: AllSignals, likely: ptrace.AnyThread}
 }
 
-// Processes are all of them, oldest first. The slice is the table's own.
-func (t *Table) Processes() []*Process { return t.processes }
+// Processes are all that the client has, oldest first. The slice is the table's
+// own.
+func (t *Table) Processes() []*Process {
+	if t.unwatched == 0 {
+		return t.processes
+	}
+	return slices.DeleteFunc(slices.Clone(t.processes), func(process *Process) bool { return process.unwatched })
+}
 
-// Process finds one by its id; nil if there is none.
+// Process finds one of them by its id; nil if there is none.
 func (t *Table) Process(pid int) *Process {
+	if process := t.find(pid); process != nil && !process.unwatched {
+		return process
+	}
+	return nil
+}
+
+func (t *Table) find(pid int) *Process {
 	for _, process := range t.processes {
 		if process.PID == pid {
 			return process
@@ -103,8 +119,13 @@ func (t *Table) Process(pid int) *Process {
 	return nil
 }
 
-// LWP finds a thread by its id; nil if there is none.
-func (t *Table) LWP(tid int) *LWP { return t.lwps[tid] }
+// LWP finds one of their threads by its id; nil if there is none.
+func (t *Table) LWP(tid int) *LWP {
+	if lwp := t.lwps[tid]; lwp != nil && !lwp.Process.unwatched {
+		return lwp
+	}
+	return nil
+}
 
 // enter and leave keep count of the LWPs that are not stopped.
 func (t *Table) enter(lwp *LWP, state lwpState) {
@@ -113,6 +134,9 @@ func (t *Table) enter(lwp *LWP, state lwpState) {
 	switch state {
 	case lwpRunning:
 		t.running++
+		if lwp.Process.unwatched {
+			t.background++
+		}
 	case lwpHeld:
 		t.held++
 	}
@@ -122,6 +146,9 @@ func (t *Table) leave(lwp *LWP) {
 	switch lwp.state {
 	case lwpRunning:
 		t.running--
+		if lwp.Process.unwatched {
+			t.background--
+		}
 	case lwpHeld:
 		t.held--
 	}
@@ -147,17 +174,20 @@ func (t *Table) removeProcess(process *Process) {
 			other.vforkParent, other.vforkCreator = nil, nil
 		}
 	}
+	if process.unwatched {
+		t.unwatched--
+	}
 	t.releaseSpace(process.space)
 }
 
 // releaseSpace gives up a process's part in its memory.
 func (t *Table) releaseSpace(space *AddressSpace) {
 	const remembered = 8
-	if len(space.below) > 0 && space.users == 1 {
+	if len(space.image.below) > 0 && space.users == 1 && space.image.spaces == 1 {
 		if len(t.departed) == remembered {
 			t.departed = slices.Delete(t.departed, 0, 1)
 		}
-		t.departed = append(t.departed, space)
+		t.departed = append(t.departed, space.image)
 	}
 	space.release()
 }
@@ -170,7 +200,7 @@ func gone(err error) bool {
 
 // Last is the LWP that was reported last; nil when it is gone or there was
 // none.
-func (t *Table) Last() *LWP { return t.lwps[t.turn] }
+func (t *Table) Last() *LWP { return t.LWP(t.turn) }
 
 // UnreportedChildren are the children of a process that the client was not
 // told of yet.
@@ -178,7 +208,7 @@ func (t *Table) UnreportedChildren(process *Process) []*Process {
 	var children []*Process
 	for _, lwp := range process.lwps {
 		if kind := lwp.pending.Kind; kind == Forked || kind == VForked {
-			if child := t.Process(lwp.pending.Child); child != nil {
+			if child := t.find(lwp.pending.Child); child != nil {
 				children = append(children, child)
 			}
 		}

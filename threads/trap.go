@@ -134,7 +134,7 @@ func (t *Table) breakpointTrap(lwp *LWP, stop Stop) (Stop, error) {
 		return stop, err
 	}
 	address := registers.PC() - 1
-	if !lwp.Process.space.HasBreakpoint(address) {
+	if !lwp.Process.space.image.holds(address) {
 		var instruction [1]byte
 		if n, _ := lwp.Process.space.Read(address, instruction[:]); n == 0 || instruction[0] != breakpointInstruction {
 			return stop, nil

@@ -30,9 +30,18 @@ func (t *Table) Wait() (Stop, error) {
 		if err := t.stepOver(); err != nil {
 			return Stop{}, err
 		}
-		if t.running == 0 && !t.heldResumed() && !t.endsToCome() {
+		if t.noneResumed() && !t.heldResumed() && !t.endsToCome() {
+			if err := t.StopAll(); err != nil {
+				return Stop{}, err
+			}
+			if t.news || t.endsToCome() {
+				if err := t.goOn(); err != nil {
+					return Stop{}, err
+				}
+				continue
+			}
 			t.interrupted = false
-			return Stop{Kind: NoResumed}, t.adoptOrphans()
+			return Stop{Kind: NoResumed}, nil
 		}
 		if t.interrupted {
 			if err := t.renewInterrupt(); err != nil {
@@ -49,13 +58,30 @@ func (t *Table) Wait() (Stop, error) {
 	}
 }
 
+// noneResumed tells whether no LWP of the client's runs, or would if it had not
+// to wait for another one's step over a breakpoint.
+func (t *Table) noneResumed() bool {
+	if t.running != t.background {
+		return false
+	}
+	if t.running == 0 {
+		return true
+	}
+	for _, lwp := range t.lwps {
+		if !lwp.Process.unwatched && lwp.state == lwpStopped && lwp.asked.Kind != Stay && lwp.pending.Kind == NoStop {
+			return false
+		}
+	}
+	return true
+}
+
 // heldResumed tells whether the client has resumed an LWP that is held.
 func (t *Table) heldResumed() bool {
 	if t.held == 0 {
 		return false
 	}
 	for _, lwp := range t.lwps {
-		if lwp.state == lwpHeld && lwp.asked.Kind != Stay {
+		if lwp.state == lwpHeld && lwp.asked.Kind != Stay && !lwp.Process.unwatched {
 			return true
 		}
 	}
@@ -66,6 +92,9 @@ func (t *Table) heldResumed() bool {
 // anybody else having to run. The leader is not as long as another thread lives.
 func (t *Table) endsToCome() bool {
 	for _, process := range t.processes {
+		if process.unwatched {
+			continue
+		}
 		others := false
 		leaderEnding := false
 		for _, lwp := range process.lwps {
@@ -98,7 +127,7 @@ func (t *Table) settle(stop Stop) (Stop, error) {
 		}
 		return t.Wait()
 	}
-	if stop.Kind == Interrupted || len(t.processes) == 0 {
+	if stop.Kind == Interrupted || len(t.processes) == t.unwatched {
 		t.interrupted = false
 	}
 	for _, lwp := range t.lwps {
@@ -144,7 +173,7 @@ func (t *Table) adoptOrphans() error {
 		delete(t.early, tid)
 		group, err := t.kernel.ThreadGroup(tid, 0)
 		if err == nil {
-			if process := t.Process(group); process != nil {
+			if process := t.find(group); process != nil {
 				process.addLWP(tid).asked = Action{Kind: Continue}
 				continue
 			}
@@ -163,6 +192,9 @@ func (t *Table) adoptOrphans() error {
 // removed since, nobody can tell: an int3 goes where any memory of the same
 // program has had a breakpoint.
 func (t *Table) letOrphanGo(pid int) error {
+	if adopted, err := t.adoptSharer(pid); adopted || err != nil {
+		return err
+	}
 	memory, err := t.kernel.OpenMemory(pid)
 	if err != nil {
 		return err
@@ -175,17 +207,18 @@ func (t *Table) letOrphanGo(pid int) error {
 	}
 	parents := slices.Clone(t.departed)
 	for _, process := range t.processes {
-		parents = append(parents, process.space)
+		parents = append(parents, process.space.image)
 	}
 	for _, parent := range parents {
 		if parent.program == program {
-			space.clean(parent.below)
+			space.image.clean(parent.below)
 		}
 	}
 	for _, process := range t.processes {
-		// It may be the same memory, lent by vfork.
-		if !process.space.lifted && !process.space.complete() {
-			process.space.lifted = true
+		// Where the kernel does not say, it may be the same memory, lent by
+		// vfork.
+		if image := process.space.image; !image.lifted && !image.complete() {
+			image.lifted = true
 		}
 	}
 	return t.kernel.Detach(pid, 0)
@@ -231,11 +264,19 @@ func (t *Table) Interrupt() error {
 	last := t.lwps[t.turn]
 	for _, process := range t.processes {
 		for _, lwp := range process.lwps {
+			if process.unwatched {
+				continue
+			}
 			preferred := last != nil && process == last.Process
 			if lwp.state == lwpRunning && (target == nil || preferred && target.Process != process) {
 				target = lwp
 			}
 			if lwp.state == lwpHeld && lwp.asked.Kind != Stay && held == nil {
+				held = lwp
+			}
+			if lwp.state == lwpStopped && t.quiet != nil && lwp.pending.Kind == NoStop && lwp.asked.Kind != Stay && held == nil {
+				// It waits for a step over a breakpoint, of an LWP that the
+				// client does not see.
 				held = lwp
 			}
 		}
@@ -263,7 +304,7 @@ func (t *Table) ForgetInterrupt() { t.interrupted = false }
 // something that the client is not told of, which satisfied the interrupt.
 func (t *Table) renewInterrupt() error {
 	for _, lwp := range t.lwps {
-		if lwp.state == lwpRunning && lwp.interrupting {
+		if lwp.state == lwpRunning && lwp.interrupting && !lwp.Process.unwatched {
 			return nil
 		}
 	}
@@ -275,7 +316,7 @@ func (t *Table) StopAll() error {
 	t.stopping = true
 	if t.running == 0 {
 		t.over, t.quiet = nil, nil
-		return t.adoptOrphans()
+		return t.settleOrphans()
 	}
 	for _, process := range t.processes {
 		for _, lwp := range process.lwps {
@@ -297,7 +338,15 @@ func (t *Table) StopAll() error {
 		}
 	}
 	t.over, t.quiet = nil, nil
-	return t.adoptOrphans()
+	return t.settleOrphans()
+}
+
+// settleOrphans puts in order what needs everything to be stopped.
+func (t *Table) settleOrphans() error {
+	if err := t.adoptOrphans(); err != nil {
+		return err
+	}
+	return t.tidy()
 }
 
 func (t *Table) interrupt(lwp *LWP) error {
@@ -344,10 +393,18 @@ func (t *Table) handle(event ptrace.Event) error {
 	if err != nil {
 		return err
 	}
-	if lwp.state != lwpStopped {
+	if lwp.state != lwpStopped || t.lwps[lwp.TID] != lwp {
 		return nil
 	}
 	lwp.stepsOver = false
+	if lwp.Process.unwatched {
+		if stop, err = t.overlook(lwp, stop); err != nil {
+			return err
+		}
+		if lwp.state != lwpStopped || t.lwps[lwp.TID] != lwp {
+			return nil
+		}
+	}
 	lwp.pending = stop
 	if stop.Kind != NoStop {
 		t.news = true
@@ -365,7 +422,7 @@ func (t *Table) dropPending(lwp *LWP) error {
 	stop := lwp.pending
 	lwp.pending = Stop{}
 	if stop.Kind == Forked || stop.Kind == VForked {
-		if child := t.Process(stop.Child); child != nil {
+		if child := t.find(stop.Child); child != nil {
 			return t.Detach(child)
 		}
 	}
@@ -384,7 +441,7 @@ func stopsInSyscall(kind ptrace.EventKind) bool {
 
 // handleUnknown takes in an event of a task that its creator has not reported.
 func (t *Table) handleUnknown(event ptrace.Event) error {
-	switch process := t.Process(event.TID); {
+	switch process := t.find(event.TID); {
 	case process != nil && (event.Kind == ptrace.Execed || event.Ended()):
 		// The leader had ended when the process was attached to; now the
 		// caller of execve has its id, or had it when it was killed.
@@ -472,6 +529,9 @@ func (t *Table) decode(lwp *LWP, event ptrace.Event) (Stop, error) {
 	case ptrace.Execed:
 		return t.execed(lwp)
 	case ptrace.Exiting:
+		if process.parting {
+			return Stop{}, t.part(lwp)
+		}
 		// Nothing is kept from going: a thread that is on its way out can
 		// neither be looked at nor be brought back.
 		err := t.kernel.Continue(lwp.TID, 0)
@@ -538,6 +598,9 @@ func (t *Table) end(lwp *LWP, event ptrace.Event) error {
 		stop.Kind, stop.Signal = Killed, event.Signal
 	}
 	t.removeProcess(process)
+	if process.unwatched {
+		return nil
+	}
 	t.ended = append(t.ended, stop)
 	t.news = true
 	return nil
@@ -595,7 +658,19 @@ func (t *Table) childAppeared(creator *LWP, event ptrace.Event) (Stop, error) {
 	if err != nil || first.Kind == ptrace.NoEvent {
 		return Stop{}, err
 	}
-	child, err := t.processAppeared(process, tid, kind)
+	shared := kind == ChildVFork
+	if !shared {
+		shared, err = t.sharesMemory(creator, tid)
+		if gone(err) {
+			// It was killed, or the child was.
+			t.early[tid] = first
+			return Stop{}, nil
+		}
+		if err != nil {
+			return Stop{}, err
+		}
+	}
+	child, err := t.processAppeared(process, tid, kind, shared)
 	if gone(err) {
 		return Stop{}, nil
 	}
@@ -610,13 +685,14 @@ func (t *Table) childAppeared(creator *LWP, event ptrace.Event) (Stop, error) {
 	if kind == ChildVFork {
 		stop.Kind, wanted = VForked, t.Events.VFork
 	}
-	if !wanted {
+	if !wanted || process.unwatched {
+		t.disregard(child)
 		return Stop{}, t.Detach(child)
 	}
 	child.unreported = true
-	if kind == ChildFork {
+	if !shared {
 		// Where they cannot be put back there is no memory to put them in.
-		_ = child.space.restore()
+		_ = child.space.image.restore()
 	}
 	return stop, nil
 }
@@ -654,16 +730,19 @@ func (t *Table) setOptions(lwp *LWP) error {
 }
 
 // processAppeared adds a forked or vforked process, stopped.
-func (t *Table) processAppeared(parent *Process, pid int, kind ChildKind) (*Process, error) {
+func (t *Table) processAppeared(parent *Process, pid int, kind ChildKind, shared bool) (*Process, error) {
 	space := parent.space
-	if kind == ChildVFork {
+	switch {
+	case kind == ChildVFork:
 		space.users++
-	} else {
+	case shared:
+		space = space.over(space.image)
+	default:
 		memory, err := t.kernel.OpenMemory(pid)
 		if err != nil {
 			return nil, err
 		}
-		space = parent.space.copyFor(memory)
+		space = space.copyFor(memory)
 	}
 	child := t.addProcess(pid, space)
 	child.Attached = parent.Attached
@@ -677,7 +756,7 @@ func (t *Table) processAppeared(parent *Process, pid int, kind ChildKind) (*Proc
 // breakpoints come back unless another LWP lends it to an untraced child too.
 func (t *Table) vforkDone(creator *LWP) {
 	creator.vforking = false
-	space := creator.Process.space
+	image := creator.Process.space.image
 	for _, other := range t.processes {
 		if other.vforkCreator == creator {
 			other.vforkParent, other.vforkCreator = nil, nil
@@ -685,14 +764,14 @@ func (t *Table) vforkDone(creator *LWP) {
 	}
 	for _, other := range t.processes {
 		for _, lwp := range other.lwps {
-			if other.space == space && lwp.vforking && t.vforkChild(lwp) == nil {
+			if other.space.image == image && lwp.vforking && t.vforkChild(lwp) == nil {
 				return
 			}
 		}
 	}
 	// A breakpoint in memory that is not there any more cannot be put back,
 	// and the client removes it later without an error.
-	_ = space.restore()
+	_ = image.restore()
 }
 
 // vforkChild is the traced process that an LWP is held for; nil if it is not
@@ -749,6 +828,9 @@ func (t *Table) execed(lwp *LWP) (Stop, error) {
 	process.hardware = HardwarePoints{}
 	lwp.debugVersion = 0
 	lwp.forget()
+	if process.unwatched {
+		return Stop{}, t.Detach(process)
+	}
 	if !t.Events.Exec {
 		return Stop{}, nil
 	}

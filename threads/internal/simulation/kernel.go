@@ -307,8 +307,8 @@ func (k *Kernel) CodeBytes(tid int) (now, original []byte) {
 	return t.memory.code, t.memory.program.bytes()
 }
 
-// SameMemory tells whether two tasks use one address space.
-func (k *Kernel) SameMemory(one, other int) bool {
+// ShareMemory tells whether two tasks use one address space.
+func (k *Kernel) ShareMemory(one, other int) bool {
 	a, b := k.tasks[one], k.tasks[other]
 	return a != nil && b != nil && a.memory != nil && a.memory == b.memory
 }

@@ -24,6 +24,8 @@ const (
 	// CloneProcess is Fork with an exit signal other than SIGCHLD, which the
 	// kernel reports as a clone.
 	CloneProcess
+	// Share is Fork with CLONE_VM: the memory stays common.
+	Share
 	// Exec executes the program number Argument.
 	Exec
 	// Exit ends the thread with the status Argument.
@@ -38,7 +40,7 @@ const (
 	Jump
 )
 
-var operationNames = [...]string{"nop", "store", "load", "int3", "clone", "fork", "vfork", "cloneprocess", "exec",
+var operationNames = [...]string{"nop", "store", "load", "int3", "clone", "fork", "vfork", "cloneprocess", "share", "exec",
 	"exit", "exitgroup", "raise", "pause", "jump"}
 
 func (o Operation) String() string { return operationNames[o] }

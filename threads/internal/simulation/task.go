@@ -78,6 +78,9 @@ type task struct {
 	vforkChild *task
 	// lender is the task that waits for this one.
 	lender *task
+	// maker is the task that made this one in its memory, until that was
+	// reported.
+	maker *task
 	// orphan says that the lender was killed, so that the memory may be
 	// anybody's.
 	orphan bool
@@ -295,7 +298,7 @@ func (k *Kernel) killTask(t *task) {
 	}
 	t.vforkChild = nil
 	for _, borrower := range k.tasks {
-		borrower.orphan = borrower.orphan || borrower.lender == t
+		borrower.orphan = borrower.orphan || borrower.lender == t || borrower.maker == t
 	}
 	t.leaveStop()
 }
@@ -330,7 +333,7 @@ func (k *Kernel) execute(t *task) {
 	case Store, Load:
 		k.access(t, instruction)
 		return
-	case Clone, Fork, VFork, CloneProcess:
+	case Clone, Fork, VFork, CloneProcess, Share:
 		k.makeTask(t, instruction, finish)
 		return
 	case Exec:
@@ -372,14 +375,14 @@ func (k *Kernel) makeTask(t *task, instruction Instruction, finish func()) {
 	event := ptrace.Event{Kind: ptrace.Cloned, Signal: unix.SIGTRAP}
 	g, m := t.group, t.memory
 	switch instruction.Operation {
-	case Fork:
+	case Fork, Share:
 		event.Kind = ptrace.Forked
 	case VFork:
 		event.Kind = ptrace.VForked
 	}
 	if instruction.Operation != Clone {
 		g = &group{}
-		if instruction.Operation != VFork {
+		if instruction.Operation != VFork && instruction.Operation != Share {
 			m = m.copy()
 		}
 	}
@@ -390,7 +393,9 @@ func (k *Kernel) makeTask(t *task, instruction Instruction, finish func()) {
 	child.registers = t.registers
 	child.registers.Rip = Code + instruction.Argument
 	// ptrace_init_task
-	child.orphan = t.orphan
+	// Of a process that shares memory with one that is not traced yet, who
+	// attaches to that later cannot know.
+	child.orphan = t.orphan || instruction.Operation == Share && !t.traced
 	child.traced, child.interrupt, child.exitStops = t.traced, t.traced, t.exitStops
 	child.stopPending = g == t.group && g.stop != 0
 	k.Note("%d makes %d (%v)", t.tid, child.tid, instruction.Operation)
@@ -398,6 +403,9 @@ func (k *Kernel) makeTask(t *task, instruction Instruction, finish func()) {
 		k.Births = append(k.Births, Birth{t.group.pid, child.tid, event.Kind})
 	}
 	then := finish
+	if instruction.Operation == Share {
+		child.maker = t
+	}
 	if instruction.Operation == VFork {
 		child.lender = t
 		then = func() { k.awaitVFork(t, child, finish) }

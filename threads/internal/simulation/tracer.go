@@ -56,6 +56,9 @@ func (k *Kernel) take(tid int) ptrace.Event {
 	t := k.tasks[tid]
 	t.waited = true
 	if t.state == stopped {
+		if child := k.tasks[int(t.message)]; child != nil && child.maker == t && t.event.Kind == ptrace.Forked {
+			child.maker = nil
+		}
 		if t.event.Kind == ptrace.Execed {
 			k.Execs = append(k.Execs, tid)
 		}
@@ -406,6 +409,24 @@ func (k *Kernel) OpenMemory(tid int) (*Memory, error) {
 		return nil, fmt.Errorf("cannot open the memory of process %d: %w", tid, unix.ESRCH)
 	}
 	return &Memory{memory: t.memory, kernel: k}, nil
+}
+
+// SameMemory is [ptrace.SameMemory].
+func (k *Kernel) SameMemory(tid, other int) (bool, error) {
+	k.elapse()
+	if k.tasks[tid] == nil || k.tasks[other] == nil {
+		return false, gone(tid)
+	}
+	return k.ShareMemory(tid, other), nil
+}
+
+// MadeSharing is [ptrace.Tracer.MadeSharing].
+func (k *Kernel) MadeSharing(creator int) (bool, error) {
+	t, err := k.inStop(creator)
+	if err != nil {
+		return false, err
+	}
+	return k.ShareMemory(creator, int(t.message)), nil
 }
 
 // ThreadGroup returns the process that a task belongs to.
