@@ -25,6 +25,10 @@ type TaskStat struct {
 	Processor int
 	// KernelThread is PF_KTHREAD of the flags field.
 	KernelThread bool
+	// Doomed says that it is ending: a zombie, PF_EXITING or PF_SIGNALED of the
+	// flags field, or SIGKILL waiting for it, which the end of the process sends
+	// to each of its threads (kernel/signal.c, zap_other_threads).
+	Doomed bool
 }
 
 // ReadTaskStat reads the state of one thread.
@@ -49,19 +53,28 @@ func parseTaskStat(text []byte) (TaskStat, error) {
 		return TaskStat{}, errors.New("a stat file of /proc has no name in it")
 	}
 	fields := strings.Fields(string(text[end+1:]))
-	// proc(5) counts from 1, and the name is field 2: these are 3, 4, 9 and 39.
-	const state, parent, flags, processor = 0, 1, 6, 36
+	// proc(5) counts from 1, and the name is field 2: these are 3, 4, 9, 31 and 39.
+	const state, parent, flags, pending, processor = 0, 1, 6, 28, 36
 	if len(fields) <= processor {
 		return TaskStat{}, errors.New("a stat file of /proc is too short")
 	}
 	stat := TaskStat{Name: string(text[open+1 : end]), State: fields[state][0]}
-	var err1, err2, err3 error
+	var err1, err2, err3, err4 error
 	stat.Parent, err1 = strconv.Atoi(fields[parent])
 	stat.Processor, err2 = strconv.Atoi(fields[processor])
 	bits, err3 := strconv.ParseUint(fields[flags], 10, 64)
-	const kernelThread = 0x00200000 // PF_KTHREAD, include/linux/sched.h
+	signals, err4 := strconv.ParseUint(fields[pending], 10, 64)
+	// include/linux/sched.h
+	const exiting, signalled, kernelThread = 0x4, 0x400, 0x00200000
 	stat.KernelThread = bits&kernelThread != 0
-	return stat, errors.Join(err1, err2, err3)
+	stat.Doomed = stat.State == 'Z' || stat.State == 'X' || bits&(exiting|signalled) != 0 || signals&(1<<(unix.SIGKILL-1)) != 0
+	return stat, errors.Join(err1, err2, err3, err4)
+}
+
+// Doomed tells whether a thread has been killed or is gone.
+func Doomed(pid, tid int) bool {
+	stat, err := ReadTaskStat(pid, tid)
+	return err != nil || stat.Doomed
 }
 
 // ProcessStatus is what a debugger wants of /proc/TID/status (proc(5)).

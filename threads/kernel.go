@@ -27,6 +27,8 @@ type Kernel interface {
 	SetOptions(tid, options int) error
 	Interrupt(tid int) error
 	Continue(tid int, signal unix.Signal) error
+	ContinueToSyscall(tid int, signal unix.Signal) error
+	Syscall(tid int, to *ptrace.Syscall) error
 	Step(tid int, signal unix.Signal) error
 	Listen(tid int) error
 	Detach(tid int, signal unix.Signal) error
@@ -47,6 +49,8 @@ type Kernel interface {
 	DebugRegister(tid, number int) (uint64, error)
 	SetDebugRegister(tid, number int, value uint64) error
 
+	// Doomed tells whether a thread has been killed or is gone.
+	Doomed(pid, tid int) bool
 	// OpenMemory opens the address space that a thread uses.
 	OpenMemory(tid int) (Memory, error)
 	// ThreadGroup returns the process id of a thread, which is probably the
@@ -75,6 +79,9 @@ func (Live) OpenMemory(tid int) (Memory, error) {
 	}
 	return memory, nil
 }
+
+// Doomed is [ptrace.Doomed].
+func (Live) Doomed(pid, tid int) bool { return ptrace.Doomed(pid, tid) }
 
 // ThreadGroup is [ptrace.ThreadGroup].
 func (Live) ThreadGroup(tid, likely int) (int, error) { return ptrace.ThreadGroup(tid, likely) }

@@ -42,6 +42,16 @@ type LWP struct {
 	// rejoining says that it has to enter its job-control stop again, which it
 	// left to meet a trap.
 	rejoining bool
+	// syscall is the system call that it is in or was in last, as far as the
+	// stops around them were asked for, and syscallTold says that the client
+	// knows of its entry.
+	syscall     ptrace.Syscall
+	syscallTold bool
+	// options are the events of it that the client wants.
+	options ThreadOptions
+	// unreported says that the client was not told of its birth yet, though it
+	// wants to know; until then it is not resumed.
+	unreported bool
 	// vforking says that it made a vfork child and was not told yet that the
 	// child is done.
 	vforking bool

@@ -19,6 +19,8 @@ type Process struct {
 	lwps     []*LWP
 	space    *AddressSpace
 	hardware HardwarePoints
+	// syscalls are the system calls that are caught.
+	syscalls SyscallSet
 	// vforkParent is the process whose memory it runs in, held meanwhile.
 	vforkParent *Process
 	// vforkCreator is the LWP of vforkParent that is held.

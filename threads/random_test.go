@@ -108,6 +108,10 @@ type randomClient struct {
 	ends     map[int]Stop
 	children map[int]Stop
 	vforks   map[int]int
+	// births and exits are what was reported of threads, calls the system calls
+	// whose entry was reported and whose return was not.
+	births, exits map[int]Stop
+	calls         map[int]uint64
 	execs    map[int]int
 	// known are the processes that were ever in the table; killed those that
 	// the client ended, detached those that it let go.
@@ -157,6 +161,9 @@ func (c *randomClient) unkeep(lwp *LWP, signal unix.Signal) bool {
 // noteKept takes down what is kept when a step begins; nothing may be missing
 // that was kept before.
 func (c *randomClient) noteKept(lwp *LWP) {
+	if task, alive := c.kernel.Task(lwp.TID); !alive || task.Dying {
+		return
+	}
 	var now []unix.Signal
 	for _, kept := range lwp.kept {
 		now = append(now, kept.signal)
@@ -172,6 +179,7 @@ func (c *randomClient) noteKept(lwp *LWP) {
 	if c.executions[lwp] != execs {
 		c.executions[lwp] = execs
 		delete(c.kept, lwp)
+		delete(c.passed, lwp)
 	}
 	if before := c.kept[lwp]; len(before) > len(now) || !slices.Equal(before, now[:len(before)]) {
 		c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("thread %d had the signals %v kept and has %v", lwp.TID, before, now))
@@ -256,6 +264,7 @@ func runSchedule(seed uint64) (c *randomClient, failed string) {
 	kernel := simulation.NewKernel(scheduler, randomPrograms(random))
 	c = &randomClient{random: random, kernel: kernel, started: map[*LWP]int{}, partial: map[*LWP]bool{}, chosen: map[*LWP]unix.Signal{},
 		ends: map[int]Stop{}, children: map[int]Stop{}, vforks: map[int]int{}, execs: map[int]int{},
+		births: map[int]Stop{}, exits: map[int]Stop{}, calls: map[int]uint64{},
 		known: map[int]bool{}, killed: map[int]bool{}, detached: map[int]bool{},
 		passed: map[*LWP]uint64{}, kept: map[*LWP][]unix.Signal{}, executions: map[*LWP]int{}}
 	c.table = NewTable(watchedKernel{simulated{kernel}, c})
@@ -284,6 +293,7 @@ func (c *randomClient) play() {
 			table.Pass.Add(signal)
 		}
 	}
+	table.Events.Threads = random.IntN(3) == 0
 	c.note("events %+v, pass %#x", table.Events, uint64(table.Pass))
 	if random.IntN(3) > 0 {
 		_, err := table.Launch(ptrace.Program{Path: "0"}, 0)
@@ -354,14 +364,28 @@ func (c *randomClient) meddle() {
 		}
 		code, original := c.kernel.CodeBytes(lwp.TID)
 		address := simulation.Code + c.random.Uint64N(uint64(max(1, len(code))))
-		switch n := c.random.IntN(34); {
+		switch n := c.random.IntN(37); {
+		case n == 34:
+			var numbers []uint64
+			for range c.random.IntN(4) {
+				numbers = append(numbers, uint64(simulation.Clone)+c.random.Uint64N(9))
+			}
+			c.note("catch %v in %d", numbers, process.PID)
+			process.CatchSyscalls(Syscalls(numbers...))
+		case n == 35:
+			c.note("catch all in %d", process.PID)
+			process.CatchSyscalls(AllSyscalls)
+		case n == 36:
+			options := ThreadOptions{Clone: c.random.IntN(2) == 0, Exit: c.random.IntN(2) == 0}
+			c.note("options %+v of %d", options, lwp.TID)
+			lwp.SetOptions(options)
 		case n < 4:
 			c.note("insert %#x in %d", address, process.PID)
 			var gone *ptrace.MemoryError
 			if err := process.Memory().InsertBreakpoint(address); err != nil && !errors.As(err, &gone) {
 				c.failf("insert: %v", err)
 			}
-		case n >= 30:
+		case n >= 30 && n < 34:
 			for range 1 + c.random.IntN(4) {
 				address := simulation.Code + c.random.Uint64N(uint64(max(1, len(code))))
 				c.note("insert %#x in %d with a judge", address, process.PID)
@@ -573,9 +597,13 @@ func describe(stop Stop) string {
 	switch stop.Kind {
 	case Signalled, GroupStopped, Killed:
 		text += fmt.Sprintf(" signal %d", int(stop.Signal))
+	case ThreadExited:
+		text += fmt.Sprintf(" %d status %d signal %d", stop.Child, stop.Status, int(stop.Signal))
+	case SyscallEntry, SyscallReturn:
+		text += fmt.Sprintf(" %v", simulation.Operation(stop.Syscall))
 	case Exited:
 		text += fmt.Sprintf(" status %d", stop.Status)
-	case Forked, VForked:
+	case Forked, VForked, Cloned:
 		text += fmt.Sprintf(" child %d", stop.Child)
 	case Breakpoint, HardwareBreakpoint, Watchpoint:
 		text += fmt.Sprintf(" at %#x", stop.Address)
@@ -712,7 +740,7 @@ func (c *randomClient) checkMemory(process *Process) {
 		}
 		for _, birth := range c.kernel.Births {
 			// Where the lender was killed nobody tells when the child is done.
-			if parent, alive := c.kernel.Task(birth.Parent); birth.Kind == ptrace.VForked && (!alive || parent.Dying) {
+			if creator, alive := c.kernel.Task(birth.Creator); birth.Kind == ptrace.VForked && (!alive || creator.Dying) {
 				return
 			}
 		}
@@ -804,15 +832,20 @@ func (c *randomClient) judge(stop Stop) {
 	}
 	lwp := stop.LWP
 	delete(c.passed, lwp)
-	if stop.Ended() != (lwp == nil) && stop.Kind != NoResumed {
+	if (stop.Ended() || stop.Kind == ThreadExited) != (lwp == nil) && stop.Kind != NoResumed {
 		c.failf("a report of %v with thread %v", stop.Kind, lwp)
 	}
 	var task simulation.TaskState
 	if lwp != nil {
 		var alive bool
 		if task, alive = c.kernel.Task(lwp.TID); !alive || task.Dying {
-			if stop.Kind == Forked || stop.Kind == VForked {
+			switch stop.Kind {
+			case Forked, VForked:
 				c.children[stop.Child] = stop
+			case Created:
+				c.births[lwp.TID] = stop
+			case Cloned:
+				c.births[stop.Child] = stop
 			}
 			return // killed since
 		}
@@ -823,6 +856,29 @@ func (c *randomClient) judge(stop Stop) {
 	switch stop.Kind {
 	case NoStop:
 		c.failf("a report of nothing")
+	case Created, Cloned:
+		c.checkBirth(stop)
+	case ThreadExited:
+		// The id of a leader that has ended goes to a thread that executes a
+		// program.
+		if _, twice := c.exits[stop.Child]; twice && !(stop.Child == stop.PID && slices.Contains(c.kernel.Execs, stop.PID)) {
+			c.failf("the end of thread %d is reported twice", stop.Child)
+		}
+		c.exits[stop.Child] = stop
+	case SyscallEntry:
+		if !lwp.Process.syscalls.Has(stop.Syscall) {
+			c.failf("thread %d is reported before a system call that is not caught", lwp.TID)
+		}
+		c.calls[lwp.TID] = stop.Syscall
+	case SyscallReturn:
+		entered, found := c.calls[lwp.TID]
+		if stop.Syscall == uint64(simulation.Exec) && lwp.TID == stop.PID {
+			break // another thread may have entered it
+		}
+		if !found || entered != stop.Syscall {
+			c.failf("thread %d returns from system call %d and entered %d (%v)", lwp.TID, stop.Syscall, entered, found)
+		}
+		delete(c.calls, lwp.TID)
 	case NoResumed:
 		for _, other := range c.table.lwps {
 			task, alive := c.kernel.Task(other.TID)
@@ -909,6 +965,42 @@ func (c *randomClient) judge(stop Stop) {
 	}
 }
 
+// checkBirth holds that a thread is reported once, before it runs.
+func (c *randomClient) checkBirth(stop Stop) {
+	tid := stop.LWP.TID
+	if stop.Kind == Cloned {
+		tid = stop.Child
+	}
+	if _, twice := c.births[tid]; twice {
+		c.failf("the beginning of thread %d is reported twice", tid)
+	}
+	c.births[tid] = stop
+	if task, alive := c.kernel.Task(tid); alive && !task.Dying && (task.Executed > 0 || !task.Stopped) {
+		c.failf("thread %d is reported as new after %d instructions (stopped: %v)", tid, task.Executed, task.Stopped)
+	}
+	if lwp := c.table.LWP(tid); lwp != nil && lwp.unreported {
+		c.failf("thread %d was reported and does not count as that", tid)
+	}
+}
+
+// checkThreads settles the account of threads.
+func (c *randomClient) checkThreads() {
+	for tid, birth := range c.births {
+		let := c.killed[birth.PID] || c.detached[birth.PID] || slices.Contains(c.kernel.Execs, birth.PID)
+		// Where the leader was gone before, the last thread's end is that of the
+		// process.
+		let = let || c.leaderless && birth.PID == c.first || slices.Contains(c.kernel.Renamed, tid)
+		if _, told := c.exits[tid]; c.table.Events.Threads && !told && !let {
+			c.failf("the end of thread %d is never reported", tid)
+		}
+	}
+	for tid, exit := range c.exits {
+		if task, alive := c.kernel.Task(tid); alive && !task.Dying && tid != exit.PID {
+			c.failf("thread %d is reported to have ended and lives", tid)
+		}
+	}
+}
+
 func (c *randomClient) checkEnd(stop Stop) {
 	for _, end := range c.kernel.Ends {
 		if end.PID == stop.PID {
@@ -937,7 +1029,7 @@ func (c *randomClient) reported(pid int) bool {
 func (c *randomClient) finish() {
 	c.note("finish")
 	for round := 0; len(c.table.Processes()) > 0; round++ {
-		if round > 600 {
+		if round > 2000 {
 			c.failf("it does not end")
 		}
 		for _, process := range c.table.Processes() {
@@ -945,6 +1037,7 @@ func (c *randomClient) finish() {
 			for len(space.wanted) > 0 {
 				_ = space.RemoveBreakpoint(space.wanted[0].address)
 			}
+			process.CatchSyscalls(SyscallSet{})
 			for len(process.hardware.points) > 0 {
 				point := process.hardware.points[0]
 				process.RemoveHardware(point.kind, point.address, point.length)
@@ -965,6 +1058,7 @@ func (c *randomClient) finish() {
 	for len(c.table.ended) > 0 {
 		c.wait()
 	}
+	c.checkThreads()
 	for pid := range c.known {
 		_, told := c.ends[pid]
 		if !c.reported(pid) {

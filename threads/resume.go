@@ -55,7 +55,7 @@ func (t *Table) Resume(decide func(lwp *LWP) Action) error {
 				}
 				continue
 			}
-			if process.unreported || lwp.state != lwpStopped && lwp.state != lwpHeld {
+			if process.unreported || lwp.unreported || lwp.state != lwpStopped && lwp.state != lwpHeld {
 				continue
 			}
 			action := decide(lwp)
@@ -130,6 +130,18 @@ func (t *Table) stillPending(lwp *LWP) bool {
 	stop := &lwp.pending
 	switch stop.Kind {
 	case NoStop:
+		return false
+	case Created:
+		if !t.Events.Threads {
+			*stop = Stop{}
+		}
+		return t.Events.Threads
+	case SyscallEntry, SyscallReturn:
+		if lwp.Process.syscalls.Has(stop.Syscall) {
+			return true
+		}
+		lwp.syscallTold = false
+		*stop = Stop{}
 		return false
 	case Stepped:
 		done := lwp.asked.steps()
@@ -242,6 +254,10 @@ func (t *Table) release(lwp *LWP, signal unix.Signal) error {
 		// What it stops is news, whatever was in force before.
 		lwp.Process.stopTold, lwp.Process.unstopped = false, false
 	}
+	if !lwp.asked.steps() && !lwp.stepsOver && lwp.Process.syscalls.any() {
+		return t.kernel.ContinueToSyscall(lwp.TID, signal)
+	}
+	lwp.syscallTold = false
 	if lwp.asked.steps() || lwp.stepsOver {
 		return t.kernel.Step(lwp.TID, signal)
 	}

@@ -34,6 +34,18 @@ const (
 	VForkDone
 	// Execed: the process executes another program.
 	Execed
+	// SyscallEntry and SyscallReturn: the LWP is about to make a system call that
+	// is caught, or has made it; LWP.Syscall has the details.
+	SyscallEntry
+	SyscallReturn
+	// Created: the LWP is new and has not executed an instruction.
+	Created
+	// Cloned: the LWP has made the thread Child of its process, which has not
+	// executed an instruction.
+	Cloned
+	// ThreadExited: the thread Child is gone, with Status or by Signal, and
+	// others of its process are not.
+	ThreadExited
 	// Exited: the process is gone, with Status.
 	Exited
 	// Killed: the process is gone, by Signal.
@@ -43,7 +55,8 @@ const (
 )
 
 var stopNames = [...]string{"nothing", "signalled", "interrupted", "stepped", "breakpoint", "hardware breakpoint",
-	"watchpoint", "group-stopped", "forked", "vforked", "vfork-done", "exec'd", "exited", "killed", "none resumed"}
+	"watchpoint", "group-stopped", "forked", "vforked", "vfork-done", "exec'd", "system call", "system call's return",
+	"created", "cloned", "thread exited", "exited", "killed", "none resumed"}
 
 func (k StopKind) String() string {
 	if int(k) < len(stopNames) {
@@ -57,14 +70,18 @@ type Stop struct {
 	Kind StopKind
 	// PID is the process that it is about.
 	PID int
-	// LWP is the one that stopped; nil when the process is gone.
+	// LWP is the one that stopped; nil when it or the process is gone.
 	LWP *LWP
-	// Signal is set for Signalled, GroupStopped and Killed.
+	// Signal is set for Signalled, GroupStopped and Killed, and for ThreadExited
+	// by a signal.
 	Signal unix.Signal
-	// Status is the exit status of Exited.
+	// Status is the exit status of Exited and ThreadExited.
 	Status int
-	// Child is the id of the new process of Forked and VForked.
+	// Child is the id of the new process of Forked and VForked, and of the
+	// thread of Cloned and ThreadExited.
 	Child int
+	// Syscall is the number of SyscallEntry and SyscallReturn.
+	Syscall uint64
 	// Address is the watched address of Watchpoint, the pc of a breakpoint.
 	Address uint64
 	// Access is what kind of watchpoint was hit.
@@ -77,4 +94,10 @@ func (s Stop) Ended() bool { return s.Kind == Exited || s.Kind == Killed }
 // endsSyscall tells whether a client that has been told of a stop takes the
 // system call that it happened in as executed: stepping on, it wants to stop
 // behind that, which is where the pc is already.
-func (s Stop) endsSyscall() bool { return s.Kind == Forked || s.Kind == VForked || s.Kind == VForkDone }
+func (s Stop) endsSyscall() bool {
+	switch s.Kind {
+	case Forked, VForked, VForkDone, Cloned, SyscallEntry:
+		return true
+	}
+	return false
+}

@@ -13,6 +13,8 @@ import (
 // others are dealt with in silence, and the children let go.
 type Events struct {
 	Fork, VFork, Exec bool
+	// Threads are the beginning and the end of every thread.
+	Threads bool
 }
 
 // SignalSet holds signals in the kernel's numbering, 1 to 64.

@@ -62,6 +62,7 @@ func (t *Table) unwatch(process *Process) error {
 		return err
 	}
 	process.stopTold, process.unstopped, process.unreported = false, false, false
+	process.syscalls = SyscallSet{}
 	// It may outlive this tracer.
 	process.Attached = true
 	for _, lwp := range process.lwps {
@@ -75,6 +76,7 @@ func (t *Table) unwatch(process *Process) error {
 		}
 		lwp.delivering = t.undelivered(lwp)
 		lwp.pending, lwp.reported = Stop{}, Stop{}
+		lwp.unreported, lwp.options = false, ThreadOptions{}
 		lwp.asked = Action{Kind: Continue}
 	}
 	t.disregard(process)

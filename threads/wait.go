@@ -143,6 +143,9 @@ func (t *Table) settle(stop Stop) (Stop, error) {
 	stop.LWP.passing = false
 	stop.LWP.reported = stop
 	t.turn = stop.LWP.TID
+	if child := t.lwps[stop.Child]; child != nil && stop.Kind == Cloned {
+		child.unreported = false
+	}
 	if child := t.Process(stop.Child); child != nil && (stop.Kind == Forked || stop.Kind == VForked) {
 		child.unreported = false
 	}
@@ -421,9 +424,18 @@ func (t *Table) handle(event ptrace.Event) error {
 func (t *Table) dropPending(lwp *LWP) error {
 	stop := lwp.pending
 	lwp.pending = Stop{}
-	if stop.Kind == Forked || stop.Kind == VForked {
+	switch stop.Kind {
+	case Forked, VForked:
 		if child := t.find(stop.Child); child != nil {
 			return t.Detach(child)
+		}
+	case Cloned:
+		if child := t.lwps[stop.Child]; child != nil && child.unreported {
+			child.unreported = false
+			child.asked = Action{Kind: Continue}
+			if !t.stays(child) {
+				return t.start(child, 0)
+			}
 		}
 	}
 	return nil
@@ -516,6 +528,8 @@ func (t *Table) decode(lwp *LWP, event ptrace.Event) (Stop, error) {
 	case ptrace.InterruptStop:
 		process.stopTold, process.unstopped = false, false
 		return t.interruptStop(stop), nil
+	case ptrace.SyscallStop:
+		return t.syscallStop(lwp, stop)
 	case ptrace.Forked, ptrace.VForked, ptrace.Cloned:
 		return t.childAppeared(lwp, event)
 	case ptrace.VForkDone:
@@ -534,6 +548,9 @@ func (t *Table) decode(lwp *LWP, event ptrace.Event) (Stop, error) {
 		}
 		// Nothing is kept from going: a thread that is on its way out can
 		// neither be looked at nor be brought back.
+		if err := t.leaderExits(lwp); err != nil {
+			return Stop{}, err
+		}
 		err := t.kernel.Continue(lwp.TID, 0)
 		lwp.state = lwpEnding
 		lwp.forget()
@@ -580,12 +597,14 @@ func (t *Table) end(lwp *LWP, event ptrace.Event) error {
 	process := lwp.Process
 	process.removeLWP(lwp)
 	lwp.state = lwpEnding
+	lwp.unreported = lwp.unreported || lwp.pending.Kind == Created
 	if err := t.dropPending(lwp); err != nil {
 		return err
 	}
 	if event.TID != process.PID && len(process.lwps) > 0 {
 		// The last one speaks for the process only where the leader had ended
 		// before it could be attached to.
+		t.noteExit(lwp, event)
 		return nil
 	}
 	for _, other := range process.lwps {
@@ -652,7 +671,7 @@ func (t *Table) childAppeared(creator *LWP, event ptrace.Event) (Stop, error) {
 	}
 	kind := KindOfChild(event.Kind, process.PID, group)
 	if kind == ChildLWP {
-		return Stop{}, t.threadAppeared(creator, tid)
+		return t.threadAppeared(creator, tid)
 	}
 	first, err := t.firstStop(tid)
 	if err != nil || first.Kind == ptrace.NoEvent {
@@ -697,27 +716,31 @@ func (t *Table) childAppeared(creator *LWP, event ptrace.Event) (Stop, error) {
 	return stop, nil
 }
 
-// threadAppeared adds an LWP and lets it run as its process does.
-func (t *Table) threadAppeared(creator *LWP, tid int) error {
+// threadAppeared adds an LWP and lets it run as its process does, unless the
+// client wants to know of it. What is to be told of the creator is returned.
+func (t *Table) threadAppeared(creator *LWP, tid int) (Stop, error) {
 	process := creator.Process
 	first, err := t.firstStop(tid)
 	if err != nil || first.Kind == ptrace.NoEvent {
-		return err
+		return Stop{}, err
 	}
 	lwp := process.addLWP(tid)
 	if creator.TID == process.PID {
 		if err := t.setOptions(lwp); err != nil {
-			return err
+			return Stop{}, err
 		}
 	}
 	lwp.asked = Action{Kind: Continue}
 	if first.Kind == ptrace.GroupStop && !process.unstopped {
 		lwp.groupStopped = first.Signal
 	}
-	if t.stays(lwp) {
-		return nil
+	if stop, told := t.tellBirth(creator, lwp); told {
+		return stop, nil
 	}
-	return t.start(lwp, 0)
+	if t.stays(lwp) {
+		return Stop{}, nil
+	}
+	return Stop{}, t.start(lwp, 0)
 }
 
 // setOptions gives an LWP the trace options that it did not inherit: the leader
@@ -746,6 +769,7 @@ func (t *Table) processAppeared(parent *Process, pid int, kind ChildKind, shared
 	}
 	child := t.addProcess(pid, space)
 	child.Attached = parent.Attached
+	child.syscalls = parent.syscalls
 	if kind == ChildVFork {
 		child.vforkParent = parent
 	}
@@ -795,6 +819,8 @@ func (t *Table) execed(lwp *LWP) (Stop, error) {
 	if caller := t.lwps[int(former)]; caller != nil && caller.Process == process {
 		lwp.asked = caller.asked
 		lwp.kept = caller.kept
+		lwp.syscall, lwp.syscallTold = caller.syscall, caller.syscallTold
+		lwp.options = caller.options
 	}
 	for _, other := range slices.Clone(process.lwps) {
 		if other != lwp {

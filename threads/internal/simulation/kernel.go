@@ -130,8 +130,9 @@ type End struct {
 
 // Birth is a process that another one made.
 type Birth struct {
-	Parent, Child int
-	Kind          ptrace.EventKind
+	// Creator is the thread of Parent that made it.
+	Parent, Creator, Child int
+	Kind                   ptrace.EventKind
 }
 
 // Kernel is the simulated kernel. It is not safe for concurrent use.
@@ -143,6 +144,8 @@ type Kernel struct {
 	Ends   []End
 	Births []Birth
 	Execs  []int
+	// Renamed are the threads that took their leader's id to execute a program.
+	Renamed []int
 	// Faults are the tracer's mistakes.
 	Faults []string
 	// Resumed is called before a traced task goes on, if it is set.

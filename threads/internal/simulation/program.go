@@ -43,6 +43,15 @@ const (
 var operationNames = [...]string{"nop", "store", "load", "int3", "clone", "fork", "vfork", "cloneprocess", "share", "exec",
 	"exit", "exitgroup", "raise", "pause", "jump"}
 
+// isCall tells whether it is a system call.
+func (o Operation) isCall() bool {
+	switch o {
+	case Clone, Fork, VFork, CloneProcess, Share, Exec, Exit, ExitGroup, Raise:
+		return true
+	}
+	return false
+}
+
 func (o Operation) String() string { return operationNames[o] }
 
 // ParseOperation finds an operation by its name.

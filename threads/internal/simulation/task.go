@@ -68,6 +68,10 @@ type task struct {
 	ending      bool
 	end         End
 	stepping    bool
+	// callStops says that it was resumed by PTRACE_SYSCALL; call is the system
+	// call that it is in or was in last.
+	callStops bool
+	call      ptrace.Syscall
 	// resumeFlag is EFLAGS.RF: the next instruction's breakpoint is ignored.
 	resumeFlag bool
 	registers  ptrace.Registers
@@ -78,8 +82,8 @@ type task struct {
 	vforkChild *task
 	// lender is the task that waits for this one.
 	lender *task
-	// maker is the task that made this one in its memory, until that was
-	// reported.
+	// maker is the task that made this one in its memory, until it goes on from
+	// the report of that.
 	maker *task
 	// orphan says that the lender was killed, so that the memory may be
 	// anybody's.
@@ -300,6 +304,7 @@ func (k *Kernel) killTask(t *task) {
 	for _, borrower := range k.tasks {
 		borrower.orphan = borrower.orphan || borrower.lender == t || borrower.maker == t
 	}
+	t.call.Phase = ptrace.OutsideSyscall
 	t.leaveStop()
 }
 
@@ -327,8 +332,25 @@ func (k *Kernel) execute(t *task) {
 		k.Executing(t.tid, pc)
 	}
 	t.executed++
+	if t.traced && t.callStops && instruction.Operation.isCall() {
+		t.call = ptrace.Syscall{Phase: ptrace.SyscallEntry, Number: uint64(instruction.Operation)}
+		k.stop(t, ptrace.Event{Kind: ptrace.SyscallStop, Signal: unix.SIGTRAP}, 0, func() {
+			t.call.Phase = ptrace.OutsideSyscall
+			// One that was killed at the entry does not make the call
+			// (ptrace_report_syscall_entry).
+			if !t.killed {
+				k.perform(t, instruction)
+			}
+		})
+		return
+	}
+	k.perform(t, instruction)
+}
+
+// perform executes an instruction.
+func (k *Kernel) perform(t *task, instruction Instruction) {
 	// Only the outermost return to the program ends a step.
-	finish := func() { t.finishCall() }
+	finish := func() { k.finishCall(t) }
 	switch instruction.Operation {
 	case Store, Load:
 		k.access(t, instruction)
@@ -364,7 +386,12 @@ func (k *Kernel) execute(t *task) {
 }
 
 // finishCall is the end of a system call, where a step of it ends.
-func (t *task) finishCall() {
+func (k *Kernel) finishCall(t *task) {
+	if t.traced && t.callStops && !t.killed {
+		t.call.Phase = ptrace.SyscallReturn
+		k.stop(t, ptrace.Event{Kind: ptrace.SyscallStop, Signal: unix.SIGTRAP}, 0, func() { t.call.Phase = ptrace.OutsideSyscall })
+		return
+	}
 	if t.stepping {
 		t.trap(ptrace.TrapBreakpoint)
 	}
@@ -400,7 +427,7 @@ func (k *Kernel) makeTask(t *task, instruction Instruction, finish func()) {
 	child.stopPending = g == t.group && g.stop != 0
 	k.Note("%d makes %d (%v)", t.tid, child.tid, instruction.Operation)
 	if instruction.Operation != Clone {
-		k.Births = append(k.Births, Birth{t.group.pid, child.tid, event.Kind})
+		k.Births = append(k.Births, Birth{t.group.pid, t.tid, child.tid, event.Kind})
 	}
 	then := finish
 	if instruction.Operation == Share {
@@ -460,6 +487,7 @@ func (k *Kernel) finishExec(t *task, program int, finish func()) {
 	}
 	former := t.tid
 	if former != g.pid {
+		k.Renamed = append(k.Renamed, former)
 		delete(k.tasks, former)
 		k.ids = slices.DeleteFunc(k.ids, func(tid int) bool { return tid == former })
 		g.tasks = []*task{t}

@@ -56,9 +56,6 @@ func (k *Kernel) take(tid int) ptrace.Event {
 	t := k.tasks[tid]
 	t.waited = true
 	if t.state == stopped {
-		if child := k.tasks[int(t.message)]; child != nil && child.maker == t && t.event.Kind == ptrace.Forked {
-			child.maker = nil
-		}
 		if t.event.Kind == ptrace.Execed {
 			k.Execs = append(k.Execs, tid)
 		}
@@ -128,7 +125,7 @@ func (k *Kernel) Launch(program ptrace.Program) (int, error) {
 	pid := k.Start(number)
 	t := k.tasks[pid]
 	t.group.own, t.traced, t.exitStops = true, true, true
-	k.stop(t, ptrace.Event{Kind: ptrace.Execed, Signal: unix.SIGTRAP}, uint64(pid), t.finishCall)
+	k.stop(t, ptrace.Event{Kind: ptrace.Execed, Signal: unix.SIGTRAP}, uint64(pid), func() { k.finishCall(t) })
 	t.waited = true
 	return pid, nil
 }
@@ -199,7 +196,7 @@ func (k *Kernel) decide(t *task, signal unix.Signal) {
 	}
 }
 
-func (k *Kernel) resume(tid int, signal unix.Signal, step bool) error {
+func (k *Kernel) resume(tid int, signal unix.Signal, step, callStops bool) error {
 	t, err := k.inStop(tid)
 	if err != nil {
 		return err
@@ -211,18 +208,55 @@ func (k *Kernel) resume(tid int, signal unix.Signal, step bool) error {
 	if step {
 		verb = "step"
 	}
+	if callStops {
+		verb = "continue to a system call"
+	}
 	k.Note("%s %d with signal %d", verb, tid, signal)
 	k.decide(t, signal)
-	t.inject, t.stepping = signal, step
+	if child := k.tasks[int(t.message)]; child != nil && child.maker == t && t.event.Kind == ptrace.Forked {
+		child.maker = nil
+	}
+	t.inject, t.stepping, t.callStops = signal, step, callStops
 	t.leaveStop()
 	return nil
 }
 
 // Continue is [ptrace.Tracer.Continue].
-func (k *Kernel) Continue(tid int, signal unix.Signal) error { return k.resume(tid, signal, false) }
+func (k *Kernel) Continue(tid int, signal unix.Signal) error {
+	return k.resume(tid, signal, false, false)
+}
+
+// ContinueToSyscall is [ptrace.Tracer.ContinueToSyscall].
+func (k *Kernel) ContinueToSyscall(tid int, signal unix.Signal) error {
+	return k.resume(tid, signal, false, true)
+}
+
+// Syscall is [ptrace.Tracer.Syscall].
+func (k *Kernel) Syscall(tid int, to *ptrace.Syscall) error {
+	t, err := k.inStop(tid)
+	if err != nil {
+		return err
+	}
+	*to = t.call
+	if t.event.Kind != ptrace.SyscallStop {
+		*to = ptrace.Syscall{}
+	} else if to.Phase == ptrace.SyscallReturn {
+		to.Number = 0
+	}
+	return nil
+}
+
+// Doomed is [ptrace.Doomed].
+func (k *Kernel) Doomed(_, tid int) bool {
+	k.elapse()
+	t := k.tasks[tid]
+	return t == nil || t.killed || t.ending || t.state == zombie
+}
 
 // Step is [ptrace.Tracer.Step].
-func (k *Kernel) Step(tid int, signal unix.Signal) error { return k.resume(tid, signal, true) }
+func (k *Kernel) Step(tid int, signal unix.Signal) error {
+	return k.resume(tid, signal, true, false)
+}
 
 // Listen is [ptrace.Tracer.Listen].
 func (k *Kernel) Listen(tid int) error {
@@ -249,7 +283,7 @@ func (k *Kernel) Detach(tid int, signal unix.Signal) error {
 	}
 	k.Note("detach %d with signal %d", tid, signal)
 	k.decide(t, signal)
-	t.traced, t.interrupt, t.notify, t.stepping = false, false, false, false
+	t.traced, t.interrupt, t.notify, t.stepping, t.callStops = false, false, false, false, false
 	t.inject = signal
 	t.leaveStop()
 	if t.group.stop != 0 {

@@ -1,0 +1,81 @@
+package threads
+
+import (
+	"slices"
+
+	"rspd/ptrace"
+)
+
+// SyscallSet are system calls, by their numbers in the ABI by which each is
+// made. The zero value is none.
+type SyscallSet struct {
+	all     bool
+	numbers []uint64
+}
+
+// AllSyscalls is every system call.
+var AllSyscalls = SyscallSet{all: true}
+
+// Syscalls is the set of the numbers given.
+func Syscalls(numbers ...uint64) SyscallSet {
+	sorted := slices.Clone(numbers)
+	slices.Sort(sorted)
+	return SyscallSet{numbers: slices.Compact(sorted)}
+}
+
+func (s SyscallSet) any() bool { return s.all || len(s.numbers) > 0 }
+
+// Has tells whether a number is in.
+func (s SyscallSet) Has(number uint64) bool {
+	if s.all {
+		return true
+	}
+	_, found := slices.BinarySearch(s.numbers, number)
+	return found
+}
+
+// CatchSyscalls chooses the system calls of which entry and return are
+// reported, from the next resumption on. Children inherit it, and it outlives
+// execve. A call that is single-stepped over is not reported, as the kernel
+// stops for one or the other, and where the client steps on from an entry the
+// step ends at the return.
+//
+// A return is reported only where the entry was, so that they come in pairs;
+// exit(2) and its like have none.
+func (p *Process) CatchSyscalls(set SyscallSet) { p.syscalls = set }
+
+// Syscall is the system call that the LWP is in or has made last, of those
+// that CatchSyscalls had it stop at; the phase is OutsideSyscall when there is
+// none. At its return number and arguments are those of the entry.
+func (l *LWP) Syscall() ptrace.Syscall { return l.syscall }
+
+// syscallStop finds out what a stop at a system call means. Whether it is the
+// entry or the return only the kernel knows for sure (PTRACE_GET_SYSCALL_INFO):
+// counting goes wrong where stops were left out in between.
+func (t *Table) syscallStop(lwp *LWP, stop Stop) (Stop, error) {
+	var call ptrace.Syscall
+	if err := t.kernel.Syscall(lwp.TID, &call); err != nil {
+		return stop, err
+	}
+	told := lwp.syscallTold
+	lwp.syscallTold = false
+	switch call.Phase {
+	case ptrace.SyscallEntry:
+		lwp.inSyscall = true
+		lwp.syscall = call
+		if lwp.syscallTold = lwp.Process.syscalls.Has(call.Number); !lwp.syscallTold {
+			return Stop{}, nil
+		}
+		stop.Kind = SyscallEntry
+	case ptrace.SyscallReturn:
+		lwp.syscall.Phase, lwp.syscall.Result, lwp.syscall.Failed = call.Phase, call.Result, call.Failed
+		if !told || !lwp.Process.syscalls.Has(lwp.syscall.Number) {
+			return Stop{}, nil
+		}
+		stop.Kind = SyscallReturn
+	default:
+		return Stop{}, nil
+	}
+	stop.Syscall = lwp.syscall.Number
+	return stop, nil
+}
