@@ -1,6 +1,10 @@
 package gdbserver
 
-import "rspd/rsp"
+import (
+	"fmt"
+
+	"rspd/rsp"
+)
 
 // handler gives a request its meaning. It returns the reply, or an error that
 // becomes one.
@@ -14,7 +18,8 @@ func on[R rsp.Request](handle func(s *session, request R) (rsp.Reply, error)) ha
 // capability is something that the server can do: the words of qSupported that
 // announce it and the packets that it consists of.
 type capability struct {
-	// features stand in the qSupported answer, without "+".
+	// features stand in the qSupported answer, without "+"; one that has a
+	// value, with it.
 	features []string
 	// packets are handled by the handler beside them.
 	packets map[rsp.PacketName]handler
@@ -80,6 +85,15 @@ func allCapabilities() []capability {
 		{features: []string{"ConditionalBreakpoints", "BreakpointCommands"}, packets: map[rsp.PacketName]handler{
 			rsp.PacketInsertBreakpoint: on((*session).breakpoint),
 			rsp.PacketRemoveBreakpoint: on((*session).breakpoint),
+		}},
+		{features: []string{"QCatchSyscalls"}, packets: map[rsp.PacketName]handler{
+			rsp.PacketCatchSyscalls: on((*session).catchSyscalls),
+		}},
+		{features: []string{"QThreadEvents"}, packets: map[rsp.PacketName]handler{
+			rsp.PacketThreadEvents: on((*session).threadEvents),
+		}},
+		{features: []string{fmt.Sprintf("QThreadOptions=%x", rsp.KnownThreadOptions)}, packets: map[rsp.PacketName]handler{
+			rsp.PacketThreadOptions: on((*session).threadOptions),
 		}},
 		{features: []string{"QPassSignals"}, packets: map[rsp.PacketName]handler{
 			rsp.PacketPassSignals: on((*session).passSignals),

@@ -2,6 +2,7 @@ package gdbserver
 
 import (
 	"fmt"
+	"strings"
 
 	"rspd/rsp"
 	"rspd/threads"
@@ -28,7 +29,11 @@ func (s *session) supported(request *rsp.SupportedQuery) (rsp.Reply, error) {
 			continue
 		}
 		for _, name := range capability.features {
-			features = append(features, rsp.Feature{Name: name, State: rsp.FeatureYes})
+			feature := rsp.Feature{Name: name, State: rsp.FeatureYes}
+			if name, value, valued := strings.Cut(name, "="); valued {
+				feature = rsp.Feature{Name: name, State: rsp.FeatureValue, Value: value}
+			}
+			features = append(features, feature)
 		}
 	}
 	if s.client.singleArgument {
@@ -54,6 +59,13 @@ func (s *session) applyClient() {
 		Fork:  s.client.forkEvents && s.client.multiprocess,
 		VFork: s.client.vforkEvents && s.client.multiprocess,
 		Exec:  s.client.execEvents,
+	}
+	// What the last client wanted of them is not what this one does.
+	for _, process := range s.table.Processes() {
+		process.CatchSyscalls(threads.SyscallSet{})
+		for _, lwp := range process.LWPs() {
+			lwp.SetOptions(threads.ThreadOptions{})
+		}
 	}
 }
 

@@ -12,18 +12,18 @@ type matchedAction struct {
 }
 
 // matches tells whether a thread id of the client's means an LWP.
-func (m *matchedAction) matches(lwp *threads.LWP) bool {
-	if m.thread.PID > 0 && m.thread.PID != lwp.Process.PID {
+func matches(thread rsp.ThreadID, lwp *threads.LWP) bool {
+	if thread.PID > 0 && thread.PID != lwp.Process.PID {
 		return false
 	}
-	return m.thread.TID <= 0 || m.thread.TID == lwp.TID
+	return thread.TID <= 0 || thread.TID == lwp.TID
 }
 
 // chooseAction finds what the client wants of one LWP: the leftmost action
 // that matches; without one it stays as it is (manual, vCont).
 func (s *session) chooseAction(lwp *threads.LWP) threads.Action {
 	for i := range s.actions {
-		if s.actions[i].matches(lwp) {
+		if matches(s.actions[i].thread, lwp) {
 			return s.actions[i].action
 		}
 	}

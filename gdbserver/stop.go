@@ -19,6 +19,9 @@ func (s *session) stopped(stop threads.Stop) rsp.Reply {
 		s.server.printf("\nChild terminated with signal = 0x%x (%v)\n", int(stop.Signal), signal)
 		s.ended(stop.PID)
 		return rsp.Signaled{Signal: signal, PID: stop.PID, HasProcess: s.client.multiprocess}
+	case threads.ThreadExited:
+		return rsp.ThreadExited{Status: threadStatus(stop), Thread: rsp.ThreadID{PID: stop.PID, TID: stop.Child},
+			Multiprocess: s.client.multiprocess}
 	case threads.NoResumed:
 		if s.client.noResumed {
 			return rsp.NoResumed{}
@@ -27,6 +30,15 @@ func (s *session) stopped(stop threads.Stop) rsp.Reply {
 	}
 	s.selectLWP(stop.LWP)
 	return s.stopReplyFor(stop)
+}
+
+// threadStatus is the exit status of a thread for the client; the protocol has
+// none for one that a signal ended, so that it gets the shell's.
+func threadStatus(stop threads.Stop) int {
+	if stop.Signal != 0 {
+		return 128 + int(stop.Signal)
+	}
+	return stop.Status
 }
 
 // ended forgets a process that is gone.
@@ -67,6 +79,14 @@ func (s *session) stopReplyFor(stop threads.Stop) rsp.Reply {
 			reply.Reason = rsp.StopVfork
 		}
 		reply.Child = rsp.ThreadID{PID: stop.Child, TID: stop.Child}
+	case threads.Created:
+		reply.Reason = rsp.StopCreate
+	case threads.Cloned:
+		reply.Reason, reply.Child = rsp.StopClone, rsp.ThreadID{PID: stop.PID, TID: stop.Child}
+	case threads.SyscallEntry:
+		reply.Reason, reply.Syscall = rsp.StopSyscallEntry, int(stop.Syscall)
+	case threads.SyscallReturn:
+		reply.Reason, reply.Syscall = rsp.StopSyscallReturn, int(stop.Syscall)
 	case threads.VForkDone:
 		reply.Reason = rsp.StopVforkDone
 	case threads.Execed:
@@ -75,7 +95,7 @@ func (s *session) stopReplyFor(stop threads.Stop) rsp.Reply {
 		reply.ExecPath, _ = lwp.Process.Executable()
 	}
 	s.expedite(lwp)
-	if stop.Kind != threads.Stepped {
+	if stop.Kind != threads.Stepped && stop.Kind != threads.SyscallEntry && stop.Kind != threads.SyscallReturn {
 		// One file of /proc a stop costs as much as a step itself, and the
 		// thread list has it too.
 		if stat, err := ptrace.ReadTaskStat(lwp.Process.PID, lwp.TID); err == nil {

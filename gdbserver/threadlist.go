@@ -69,7 +69,7 @@ func (s *session) listed(visit func(lwp *threads.LWP)) {
 			continue
 		}
 		for _, lwp := range process.LWPs() {
-			if !lwp.Ending() {
+			if !lwp.Ending() && !lwp.Unreported() {
 				visit(lwp)
 			}
 		}

@@ -59,6 +59,7 @@ const (
 	PacketStartNoAckMode
 	PacketStartupWithShell
 	PacketThreadEvents
+	PacketThreadOptions
 
 	PacketAttach
 	PacketVCont
@@ -135,6 +136,7 @@ var packetNames = [PacketCount]string{
 	PacketStartNoAckMode:       "QStartNoAckMode",
 	PacketStartupWithShell:     "QStartupWithShell",
 	PacketThreadEvents:         "QThreadEvents",
+	PacketThreadOptions:        "QThreadOptions",
 
 	PacketAttach:         "vAttach",
 	PacketVCont:          "vCont",

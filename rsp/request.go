@@ -185,6 +185,8 @@ func (p *Parser) parseQuery(s *scanner) Request {
 		return &StartupWithShell{Enable: toggle(s, PacketStartupWithShell)}
 	case "QThreadEvents":
 		return &ThreadEvents{Enable: toggle(s, PacketThreadEvents)}
+	case "QThreadOptions":
+		return parseThreadOptions(s)
 	}
 	return &Unknown{Name: string(name)}
 }

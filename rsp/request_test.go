@@ -126,6 +126,10 @@ var requestTests = []struct {
 	{"QStartNoAckMode", &StartNoAckMode{}, PacketStartNoAckMode},
 	{"QStartupWithShell:0", &StartupWithShell{}, PacketStartupWithShell},
 	{"QThreadEvents:1", &ThreadEvents{Enable: true}, PacketThreadEvents},
+	{"QThreadOptions;0", &ThreadOptions{[]ThreadOption{{}}}, PacketThreadOptions},
+	{"QThreadOptions;3:p7.8;0:p7.-1;1", &ThreadOptions{[]ThreadOption{
+		{Flags: OptionClone | OptionExit, Thread: ThreadID{7, 8}, HasThread: true},
+		{Thread: ThreadID{7, All}, HasThread: true}, {Flags: OptionClone}}}, PacketThreadOptions},
 
 	{"vAttach;f423f", &Attach{PID: 999999}, PacketAttach},
 	{"vKill;74d7", &KillProcess{PID: 0x74d7}, PacketKillProcess},
@@ -368,6 +372,12 @@ var malformedTests = []struct {
 	{"QStartNoAckMode:1", PacketStartNoAckMode, 15},
 	{"QStartupWithShell:x", PacketStartupWithShell, 18},
 	{"QThreadEvents;1", PacketThreadEvents, 13},
+	{"QThreadOptions", PacketThreadOptions, 14},
+	{"QThreadOptions;", PacketThreadOptions, 15},
+	{"QThreadOptions;4", PacketThreadOptions, 15},
+	{"QThreadOptions;1:", PacketThreadOptions, 17},
+	{"QThreadOptions;1;", PacketThreadOptions, 17},
+	{"QThreadOptions:1", PacketThreadOptions, 14},
 	{"vAttach", PacketAttach, 7},
 	{"vAttach;", PacketAttach, 8},
 	{"vAttach;1;", PacketAttach, 9},

@@ -135,3 +135,48 @@ type ThreadEvents struct{ Enable bool }
 
 // Packet returns PacketThreadEvents.
 func (*ThreadEvents) Packet() PacketName { return PacketThreadEvents }
+
+// ThreadOptionFlags are the events that QThreadOptions asks for.
+type ThreadOptionFlags uint32
+
+// The options ("QThreadOptions": GDB_THREAD_OPTION_CLONE and _EXIT).
+const (
+	OptionClone ThreadOptionFlags = 1 << iota // report the threads that it makes
+	OptionExit                                // report its exit
+
+	// KnownThreadOptions are all of them.
+	KnownThreadOptions = OptionClone | OptionExit
+)
+
+// ThreadOption are the options of some threads.
+type ThreadOption struct {
+	Flags ThreadOptionFlags
+	// Thread are those that it is for; without HasThread it is for all.
+	Thread    ThreadID
+	HasThread bool
+}
+
+// ThreadOptions is QThreadOptions: for each thread the last option that
+// matches replaces those it had. There is at least one.
+type ThreadOptions struct{ Options []ThreadOption }
+
+// Packet returns PacketThreadOptions.
+func (*ThreadOptions) Packet() PacketName { return PacketThreadOptions }
+
+func parseThreadOptions(s *scanner) Request {
+	s.name = PacketThreadOptions
+	r := &ThreadOptions{}
+	for {
+		s.expect(';')
+		option := ThreadOption{Flags: ThreadOptionFlags(s.numberUpTo(uint64(KnownThreadOptions)))}
+		if s.accept(':') {
+			option.Thread, option.HasThread = s.threadID(), true
+		}
+		r.Options = append(r.Options, option)
+		if s.done() {
+			break
+		}
+	}
+	s.end()
+	return r
+}

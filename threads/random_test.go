@@ -112,7 +112,7 @@ type randomClient struct {
 	// whose entry was reported and whose return was not.
 	births, exits map[int]Stop
 	calls         map[int]uint64
-	execs    map[int]int
+	execs         map[int]int
 	// known are the processes that were ever in the table; killed those that
 	// the client ended, detached those that it let go.
 	known, killed, detached map[int]bool
