@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,11 +26,12 @@ type program struct {
 	symbols map[string]uint64
 }
 
-type programs struct{ tiny, loop, churn, hits program }
+type programs struct{ tiny, loop, churn, hits, syscalls program }
 
 func buildPrograms(b *inferiors.Builder) (*programs, error) {
 	p := &programs{}
-	for source, into := range map[string]*program{"tiny.S": &p.tiny, "loop.c": &p.loop, "churn.c": &p.churn, "hits.c": &p.hits} {
+	for source, into := range map[string]*program{"tiny.S": &p.tiny, "loop.c": &p.loop, "churn.c": &p.churn, "hits.c": &p.hits,
+		"syscalls.c": &p.syscalls} {
 		path, err := b.Native(source, inferiors.Static)
 		if err != nil {
 			return nil, err
@@ -72,6 +74,9 @@ const (
 	falseHits    = 20000
 	churnRounds  = 300
 	churnWidth   = 10
+	systemCalls  = 100000
+	// neverCalled is a system call that the program does not make, reboot(2).
+	neverCalled = 169
 )
 
 var measures = []measure{
@@ -100,6 +105,8 @@ var measures = []measure{
 	{name: "breakpoint hit and step over", unit: "hits/s", take: onLoop(hitting)},
 	{name: "hit of a false condition", unit: "hits/s", take: falseHitting(1)},
 	{name: "hit of a false condition, 2 threads", unit: "hits/s", take: falseHitting(2)},
+	{name: "system calls, none caught", unit: "calls/s", take: calling("QCatchSyscalls:0")},
+	{name: "system calls, another caught", unit: "calls/s", take: calling(fmt.Sprintf("QCatchSyscalls:1;%x", neverCalled))},
 	{name: "threads made and joined", unit: "threads/s", take: churning},
 	{name: "peak memory, 3,000 threads seen", unit: "KiB", lower: true, take: memory},
 }
@@ -344,6 +351,31 @@ func churned(server string, p *programs) (*session, float64, error) {
 		return nil, 0, err
 	}
 	return s, rate(churnRounds*churnWidth, begun), nil
+}
+
+// calling times a program that makes system calls from their first to its end.
+func calling(catch string) func(server string, p *programs) (float64, bool, error) {
+	return func(server string, p *programs) (float64, bool, error) {
+		s, err := begin(server, p.syscalls.path, "count", strconv.Itoa(systemCalls))
+		if err != nil {
+			return 0, false, err
+		}
+		defer s.end()
+		if !strings.Contains(s.features, "QCatchSyscalls+") {
+			return 0, false, nil
+		}
+		start := fmt.Sprintf("%x,1", p.syscalls.symbols["begin"])
+		for _, packet := range [][2]string{{"Z0," + start, "OK"}, {"vCont;c", "T05"}, {"z0," + start, "OK"}, {catch, "OK"}} {
+			if _, err := s.must(packet[0], packet[1]); err != nil {
+				return 0, false, err
+			}
+		}
+		begun := time.Now()
+		if _, err := s.must("vCont;c", "W"); err != nil {
+			return 0, false, err
+		}
+		return rate(systemCalls, begun), true, nil
+	}
 }
 
 func churning(server string, p *programs) (float64, bool, error) {
