@@ -42,6 +42,11 @@ func (s SyscallSet) Has(number uint64) bool {
 //
 // A return is reported only where the entry was, so that they come in pairs;
 // exit(2) and its like have none.
+//
+// A list still stops the process twice in every call. A seccomp filter
+// (SECCOMP_RET_TRACE) would stop it in those of the list alone, but it cannot be
+// taken away, goes on to all descendants, and fails its calls with ENOSYS once
+// there is no tracer (seccomp(2)): nobody could be let go any more.
 func (p *Process) CatchSyscalls(set SyscallSet) { p.syscalls = set }
 
 // Syscall is the system call that the LWP is in or has made last, of those
