@@ -39,7 +39,10 @@ type source struct {
 	// component is the bit in XSTATE_BV, for the kinds in the XSAVE area.
 	component uint8
 
-	slot ptrace.Slot
+	// slot, and whether a write extends the register's sign to the whole of
+	// it rather than zeros, are a generalSlot's.
+	slot   ptrace.Slot
+	signed bool
 
 	// offset is in bytes, in the XSAVE area.
 	offset int
@@ -219,8 +222,12 @@ func (d *Description) store(r *Register, value []byte, s *State) {
 			s.General.Set(src.slot, binary.LittleEndian.Uint64(value))
 			return
 		}
-		high := s.General.Get(src.slot) &^ 0xffffffff
-		s.General.Set(src.slot, high|uint64(binary.LittleEndian.Uint32(value)))
+		low := binary.LittleEndian.Uint32(value)
+		if src.signed {
+			s.General.Set(src.slot, uint64(int32(low)))
+		} else {
+			s.General.Set(src.slot, uint64(low))
+		}
 		return
 	case shadowStackPointer:
 		s.ShadowStackPointer = binary.LittleEndian.Uint64(value)

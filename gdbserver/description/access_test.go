@@ -38,7 +38,7 @@ func randomValue(random *rand.Rand, r *Register) []byte {
 func TestSetThenGet(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, m := range machines() {
-		d := AMD64(m.layout, m.shadowStack)
+		d := m.description()
 		for round := range 20 {
 			for i := range d.Registers {
 				r := &d.Registers[i]
@@ -89,7 +89,7 @@ func TestSetThenGet(t *testing.T) {
 func TestAppendAllIsEveryRegister(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for _, m := range machines() {
-		d := AMD64(m.layout, m.shadowStack)
+		d := m.description()
 		s := randomState(random, &m.layout)
 		var want []byte
 		for i := range d.Registers {
@@ -104,7 +104,7 @@ func TestAppendAllIsEveryRegister(t *testing.T) {
 func TestSetAllChangesWhatDiffers(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for _, m := range machines() {
-		d := AMD64(m.layout, m.shadowStack)
+		d := m.description()
 		for range 50 {
 			s := randomState(random, &m.layout)
 			if _, err := d.SetRegister(d.ByName("mxcsr"), []byte{0x80, 0x1f, 0, 0}, s); err != nil {
@@ -231,7 +231,7 @@ func TestNarrowRegistersKeepTheRestOfTheirField(t *testing.T) {
 	if _, err := d.SetRegister(d.ByName("gs"), []byte{0x2b, 0, 0, 0}, s); err != nil {
 		t.Fatal(err)
 	}
-	if s.General.Gs != 0x111111110000002b {
+	if s.General.Gs != 0x2b {
 		t.Errorf("gs' slot is %#x", s.General.Gs)
 	}
 }
@@ -327,5 +327,36 @@ func BenchmarkAppendAll(b *testing.B) {
 	buffer := make([]byte, 0, d.Size)
 	for b.Loop() {
 		d.AppendAll(buffer, s)
+	}
+}
+
+// TestExtension writes the registers of a 32-bit program, which are the low
+// halves of the kernel's: a negative eax stays one when the kernel takes all 64
+// bits of it for the result of a system call, and no address becomes negative.
+func TestExtension(t *testing.T) {
+	d := I386(xsaveLayout(576, nil))
+	value := []byte{0x00, 0xfe, 0xff, 0xff}
+	for name, want := range map[string]struct {
+		slot  ptrace.Slot
+		value uint64
+	}{
+		"eax":      {ptrace.SlotRax, 0xfffffffffffffe00},
+		"orig_eax": {ptrace.SlotOrigRax, 0xfffffffffffffe00},
+		"eip":      {ptrace.SlotRip, 0xfffffe00},
+		"esp":      {ptrace.SlotRsp, 0xfffffe00},
+		"ebp":      {ptrace.SlotRbp, 0xfffffe00},
+		"edx":      {ptrace.SlotRdx, 0xfffffe00},
+	} {
+		s := &State{General: &ptrace.Registers{}}
+		s.General.Set(want.slot, 0x1111111122222222)
+		if _, err := d.SetRegister(d.ByName(name), value, s); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.General.Get(want.slot); got != want.value {
+			t.Errorf("%s: the slot is %#x, want %#x", name, got, want.value)
+		}
+		if got := d.AppendRegister(nil, d.ByName(name), s); !bytes.Equal(got, value) {
+			t.Errorf("%s is %x, want %x", name, got, value)
+		}
 	}
 }

@@ -37,14 +37,12 @@ func AMD64(layout ptrace.XSaveLayout, shadowStack bool) *Description {
 	if layout.Has(ptrace.ComponentOpmask, ptrace.ComponentZMMHi256, ptrace.ComponentHi16ZMM) {
 		features = append(features, feature{
 			"org.gnu.gdb.i386.avx512",
-			append(vec128Types(), vectorType{"v2ui128", "uint128", 2}),
+			append(vec128Types(), zmmHalfType),
 			amd64AVX512(&layout),
 		})
 	}
 	if layout.Has(ptrace.ComponentPKRU) {
-		features = append(features, feature{"org.gnu.gdb.i386.pkeys", nil, []Register{
-			xsave("pkru", "uint32", 32, &layout, ptrace.ComponentPKRU, 0),
-		}})
+		features = append(features, pkeys(&layout))
 	}
 	if shadowStack {
 		features = append(features, feature{"org.gnu.gdb.i386.pl3_ssp", nil, []Register{
@@ -79,15 +77,8 @@ func amd64Core() []Register {
 		general("r14", "int64", 64, ptrace.SlotR14),
 		general("r15", "int64", 64, ptrace.SlotR15),
 		general("rip", "code_ptr", 64, ptrace.SlotRip),
-		general("eflags", "i386_eflags", 32, ptrace.SlotEflags),
-		general("cs", "int32", 32, ptrace.SlotCs),
-		general("ss", "int32", 32, ptrace.SlotSs),
-		general("ds", "int32", 32, ptrace.SlotDs),
-		general("es", "int32", 32, ptrace.SlotEs),
-		general("fs", "int32", 32, ptrace.SlotFs),
-		general("gs", "int32", 32, ptrace.SlotGs),
 	}
-	return append(registers, x87Registers()...)
+	return append(append(registers, flagsAndSelectors()...), x87Registers()...)
 }
 
 // amd64AVX512 has, for the registers that AVX-512 adds, the parts apart that
@@ -102,14 +93,8 @@ func amd64AVX512(layout *ptrace.XSaveLayout) []Register {
 		registers = append(registers,
 			xsave(fmt.Sprintf("ymm%dh", 16+i), "uint128", 128, layout, ptrace.ComponentHi16ZMM, 64*i+16))
 	}
-	for i := range 8 {
-		registers = append(registers,
-			xsave(fmt.Sprintf("k%d", i), "uint64", 64, layout, ptrace.ComponentOpmask, 8*i))
-	}
-	for i := range 16 {
-		registers = append(registers,
-			xsave(fmt.Sprintf("zmm%dh", i), "v2ui128", 256, layout, ptrace.ComponentZMMHi256, 32*i))
-	}
+	registers = append(registers, opmasks(layout)...)
+	registers = append(registers, zmmHalves(layout, 16)...)
 	for i := range 16 {
 		registers = append(registers,
 			xsave(fmt.Sprintf("zmm%dh", 16+i), "v2ui128", 256, layout, ptrace.ComponentHi16ZMM, 64*i+32))

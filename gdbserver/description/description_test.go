@@ -8,7 +8,7 @@ import (
 	"rspd/ptrace"
 )
 
-// machine is a kind of machine that a description is made for.
+// machine is a kind of machine and of program that a description is made for.
 type machine struct {
 	name        string
 	layout      ptrace.XSaveLayout
@@ -16,6 +16,25 @@ type machine struct {
 
 	// What the description must come to.
 	registers, size int
+
+	// program32 says that the program is one of 32 bits.
+	program32 bool
+}
+
+func (m *machine) description() *Description {
+	if m.program32 {
+		return I386(m.layout)
+	}
+	return AMD64(m.layout, m.shadowStack)
+}
+
+// expedited are the numbers of the frame pointer, the stack pointer and the
+// program counter, as GNU gdbserver sends them.
+func (m *machine) expedited() []int {
+	if m.program32 {
+		return []int{5, 4, 8}
+	}
+	return []int{6, 7, 16}
 }
 
 func xsaveLayout(size int, components map[int]ptrace.XSaveComponent) ptrace.XSaveLayout {
@@ -45,15 +64,23 @@ func machines() []machine {
 		9: {Offset: 2432, Size: 8},
 	}
 	return []machine{
-		{"no XSAVE", xsaveLayout(512, nil), false, 60, 560},
-		{"SSE", xsaveLayout(576, nil), false, 60, 560},
-		{"AVX", xsaveLayout(832, map[int]ptrace.XSaveComponent{2: avx}), false, 76, 816},
-		{"AVX and PKRU", xsaveLayout(2696, map[int]ptrace.XSaveComponent{2: avx, 9: pkru}), false, 77, 820},
-		{"AVX and shadow stack", xsaveLayout(832, map[int]ptrace.XSaveComponent{2: avx}), true, 77, 824},
-		{"AVX-512", xsaveLayout(2688, avx512), false, 148, 2416},
-		{"AVX-512, MPX and PKRU", xsaveLayout(2696, intel), false, 149, 2420},
-		{"everything, AMD", xsaveLayout(2440, amd), true, 150, 2428},
-		{"this machine", ptrace.HostXSaveLayout(), false, 0, 0},
+		{"no XSAVE", xsaveLayout(512, nil), false, 60, 560, false},
+		{"SSE", xsaveLayout(576, nil), false, 60, 560, false},
+		{"AVX", xsaveLayout(832, map[int]ptrace.XSaveComponent{2: avx}), false, 76, 816, false},
+		{"AVX and PKRU", xsaveLayout(2696, map[int]ptrace.XSaveComponent{2: avx, 9: pkru}), false, 77, 820, false},
+		{"AVX and shadow stack", xsaveLayout(832, map[int]ptrace.XSaveComponent{2: avx}), true, 77, 824, false},
+		{"AVX-512", xsaveLayout(2688, avx512), false, 148, 2416, false},
+		{"AVX-512, MPX and PKRU", xsaveLayout(2696, intel), false, 149, 2420, false},
+		{"everything, AMD", xsaveLayout(2440, amd), true, 150, 2428, false},
+		{"this machine", ptrace.HostXSaveLayout(), false, 0, 0, false},
+		{"i386, no XSAVE", xsaveLayout(512, nil), false, 42, 312, true},
+		{"i386, SSE", xsaveLayout(576, nil), false, 42, 312, true},
+		{"i386, AVX", xsaveLayout(832, map[int]ptrace.XSaveComponent{2: avx}), false, 50, 440, true},
+		{"i386, AVX and PKRU", xsaveLayout(2696, map[int]ptrace.XSaveComponent{2: avx, 9: pkru}), false, 51, 444, true},
+		{"i386, AVX-512", xsaveLayout(2688, avx512), false, 66, 760, true},
+		{"i386, AVX-512, MPX and PKRU", xsaveLayout(2696, intel), false, 67, 764, true},
+		{"i386, everything, AMD", xsaveLayout(2440, amd), false, 67, 764, true},
+		{"i386, this machine", ptrace.HostXSaveLayout(), false, 0, 0, true},
 	}
 }
 
@@ -96,11 +123,11 @@ func cloneState(s *State) *State {
 
 func TestTable(t *testing.T) {
 	for _, m := range machines() {
-		d := AMD64(m.layout, m.shadowStack)
+		d := m.description()
 		if m.size != 0 && (len(d.Registers) != m.registers || d.Size != m.size) {
 			t.Errorf("%s: %d registers in %d bytes, want %d in %d", m.name, len(d.Registers), d.Size, m.registers, m.size)
 		}
-		if !slices.Equal(d.Expedited, []int{6, 7, 16}) {
+		if !slices.Equal(d.Expedited, m.expedited()) {
 			t.Errorf("%s: expedited %v", m.name, d.Expedited)
 		}
 		offset := 0

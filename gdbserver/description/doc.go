@@ -3,7 +3,7 @@
 // description (target.xml), the layout of the g and G packets, and the way
 // from a register to its bytes in the kernel's register sets.
 //
-// A builder such as [AMD64] makes the table for what the machine has. The
+// A builder, [AMD64] or [I386], makes the table for what the machine has. The
 // rest of the package works on any table. Nothing here makes a system call:
 // a [State] carries the register sets that the caller has read, and a write
 // tells which of them the caller has to write back.

@@ -19,7 +19,7 @@ type remoteRegister struct{ size, number, offset int }
 
 // gdbRegisters lets gdb load target.xml and returns its view of the registers
 // that have a number in the remote protocol, and its complaints.
-func gdbRegisters(t *testing.T, xml string) (map[string]remoteRegister, string) {
+func gdbRegisters(t *testing.T, architecture, xml string) (map[string]remoteRegister, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "target.xml")
 	if err := os.WriteFile(path, []byte(xml), 0o666); err != nil {
@@ -28,7 +28,7 @@ func gdbRegisters(t *testing.T, xml string) (map[string]remoteRegister, string) 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	gdb := exec.CommandContext(ctx, "gdb", "-batch", "-nx",
-		"-ex", "set architecture i386:x86-64",
+		"-ex", "set architecture "+architecture,
 		"-ex", "set tdesc filename "+path,
 		"-ex", "maintenance print remote-registers")
 	var complaints bytes.Buffer
@@ -68,8 +68,12 @@ func requireGDB(t *testing.T) {
 func TestGDBAcceptsEveryDescription(t *testing.T) {
 	requireGDB(t)
 	for _, m := range machines() {
-		d := AMD64(m.layout, m.shadowStack)
-		got, complaints := gdbRegisters(t, d.XML)
+		d := m.description()
+		architecture := "i386:x86-64"
+		if m.program32 {
+			architecture = "i386"
+		}
+		got, complaints := gdbRegisters(t, architecture, d.XML)
 		if complaints != "" {
 			t.Errorf("%s: gdb complains: %s", m.name, complaints)
 		}
@@ -101,7 +105,7 @@ func TestGDBRefusesABadDescription(t *testing.T) {
 		if xml == d.XML {
 			t.Fatalf("%s: nothing to change", name)
 		}
-		got, complaints := gdbRegisters(t, xml)
+		got, complaints := gdbRegisters(t, "i386:x86-64", xml)
 		if complaints == "" && len(got) == len(d.Registers) {
 			t.Errorf("%s: gdb accepts it", name)
 		}

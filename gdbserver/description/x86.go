@@ -12,6 +12,19 @@ func general(name, typeName string, bits int, slot ptrace.Slot) Register {
 	return Register{Name: name, Type: typeName, Bits: bits, source: source{kind: generalSlot, slot: slot}}
 }
 
+// flagsAndSelectors are the general registers that both have alike.
+func flagsAndSelectors() []Register {
+	return []Register{
+		general("eflags", "i386_eflags", 32, ptrace.SlotEflags),
+		general("cs", "int32", 32, ptrace.SlotCs),
+		general("ss", "int32", 32, ptrace.SlotSs),
+		general("ds", "int32", 32, ptrace.SlotDs),
+		general("es", "int32", 32, ptrace.SlotEs),
+		general("fs", "int32", 32, ptrace.SlotFs),
+		general("gs", "int32", 32, ptrace.SlotGs),
+	}
+}
+
 // xsave is a register at an offset in bytes from its component's start.
 func xsave(name, typeName string, bits int, layout *ptrace.XSaveLayout, component, offset int) Register {
 	return Register{Name: name, Type: typeName, Bits: bits, source: source{
@@ -73,6 +86,35 @@ func avx(layout *ptrace.XSaveLayout, count int) []Register {
 	}
 	return registers
 }
+
+// opmasks are the mask registers of AVX-512.
+func opmasks(layout *ptrace.XSaveLayout) []Register {
+	var registers []Register
+	for i := range 8 {
+		registers = append(registers,
+			xsave(fmt.Sprintf("k%d", i), "uint64", 64, layout, ptrace.ComponentOpmask, 8*i))
+	}
+	return registers
+}
+
+// zmmHalves are the upper halves of the first zmm registers.
+func zmmHalves(layout *ptrace.XSaveLayout, count int) []Register {
+	var registers []Register
+	for i := range count {
+		registers = append(registers,
+			xsave(fmt.Sprintf("zmm%dh", i), "v2ui128", 256, layout, ptrace.ComponentZMMHi256, 32*i))
+	}
+	return registers
+}
+
+func pkeys(layout *ptrace.XSaveLayout) feature {
+	return feature{"org.gnu.gdb.i386.pkeys", nil, []Register{
+		xsave("pkru", "uint32", 32, layout, ptrace.ComponentPKRU, 0),
+	}}
+}
+
+// zmmHalfType is the type of the upper half of a zmm register.
+var zmmHalfType = vectorType{"v2ui128", "uint128", 2}
 
 // vec128Types are the types of an xmm register. A feature can use only types
 // that it defines itself or that gdb predefines.
