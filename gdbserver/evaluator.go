@@ -82,11 +82,9 @@ func (e *evaluator) judge(code *pointCode, lwp *threads.LWP) threads.Verdict {
 
 // Register reads a register of the LWP; see [agent.Target].
 func (e *evaluator) Register(number int) (uint64, error) {
-	table := e.server.descriptions.expected()
+	table := e.server.descriptions.general(e.lwp)
 	register := table.ByNumber(number)
 	if register == nil || register.Set() != description.General {
-		// The general registers are the same in all descriptions; which others
-		// there are costs a system call to find out.
 		table = e.server.descriptions.describe(e.lwp)
 		register = table.ByNumber(number)
 	}

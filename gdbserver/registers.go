@@ -1,6 +1,7 @@
 package gdbserver
 
 import (
+	"debug/elf"
 	"errors"
 
 	"golang.org/x/sys/unix"
@@ -14,32 +15,38 @@ import (
 // descriptions are the target descriptions that were made so far: one for each
 // kind of program that this machine can run.
 type descriptions struct {
-	plain, shadowStack *description.Description
+	amd64, amd64ShadowStack, i386 *description.Description
 }
 
 // describe returns the description that fits the program that an LWP runs.
 // It is asked anew for each packet, so that execve changes it by itself.
 func (d *descriptions) describe(lwp *threads.LWP) *description.Description {
-	layout := ptrace.HostXSaveLayout()
+	if lwp.Process.Machine() == elf.EM_386 {
+		return d.general(lwp)
+	}
 	if _, err := lwp.ShadowStackPointer(); err == nil {
-		if d.shadowStack == nil {
-			d.shadowStack = description.AMD64(layout, true)
+		if d.amd64ShadowStack == nil {
+			d.amd64ShadowStack = description.AMD64(ptrace.HostXSaveLayout(), true)
 		}
-		return d.shadowStack
+		return d.amd64ShadowStack
 	}
-	if d.plain == nil {
-		d.plain = description.AMD64(layout, false)
-	}
-	return d.plain
+	return d.general(lwp)
 }
 
-// expected is the description for the general registers only, which every
-// program has alike.
-func (d *descriptions) expected() *description.Description {
-	if d.plain == nil {
-		d.plain = description.AMD64(ptrace.HostXSaveLayout(), false)
+// general is a description of the registers that every program for the same
+// machine has, among them all of the set description.General. Whether there are
+// others costs a system call in each stop.
+func (d *descriptions) general(lwp *threads.LWP) *description.Description {
+	if lwp.Process.Machine() == elf.EM_386 {
+		if d.i386 == nil {
+			d.i386 = description.I386(ptrace.HostXSaveLayout())
+		}
+		return d.i386
 	}
-	return d.plain
+	if d.amd64 == nil {
+		d.amd64 = description.AMD64(ptrace.HostXSaveLayout(), false)
+	}
+	return d.amd64
 }
 
 // load fills the session's register state with the sets that are needed.

@@ -131,7 +131,7 @@ func (s *session) expedite(lwp *threads.LWP) {
 		return
 	}
 	s.state.General = registers
-	table := s.server.descriptions.expected()
+	table := s.server.descriptions.general(lwp)
 	for _, number := range table.Expedited {
 		start := len(s.values)
 		s.values = table.AppendRegister(s.values, table.ByNumber(number), &s.state)

@@ -99,6 +99,18 @@ func (r *Registers) PC() uint64 { return r.Rip }
 // prevent that (arch/x86/kernel/signal.c, arch_do_signal_or_restart).
 func (r *Registers) SetPC(address uint64) { r.Rip = address }
 
+// userCS is the code segment of 64-bit code, __USER_CS of
+// arch/x86/include/asm/segment.h, and xenUserCS what a Xen guest has instead
+// (FLAT_RING3_CS64, include/xen/interface/xen.h).
+const (
+	userCS    = 0x33
+	xenUserCS = 0xe033
+)
+
+// Executes64Bit tells whether the code at Rip is 64-bit code. A program may
+// change between the two kinds whenever it wants, by a far jump.
+func (r *Registers) Executes64Bit() bool { return r.Cs == userCS || r.Cs == xenUserCS }
+
 // SP is the stack pointer.
 func (r *Registers) SP() uint64 { return r.Rsp }
 

@@ -1,6 +1,7 @@
 package threads
 
 import (
+	"debug/elf"
 	"errors"
 	"slices"
 )
@@ -18,6 +19,9 @@ type image struct {
 	spaces int
 	// program is the name of the file that is executed in it.
 	program string
+	// machine is the machine that the program was made for, EM_NONE until
+	// somebody has asked.
+	machine elf.Machine
 	// inserted holds the int3s, sorted by address.
 	inserted []int3
 	// below has what was below each int3 that was ever inserted, for the
@@ -47,7 +51,7 @@ type int3 struct {
 // made only its memory tells: if so, they are in the child too. Nobody wants
 // them yet.
 func (m *image) copyFor(memory Memory) *image {
-	child := &image{memory: memory, program: m.program, inserted: slices.Clone(m.inserted), stale: len(m.inserted) > 0}
+	child := &image{memory: memory, program: m.program, machine: m.machine, inserted: slices.Clone(m.inserted), stale: len(m.inserted) > 0}
 	if len(m.below) > 0 {
 		child.below = make(map[uint64]byte, len(m.below))
 		for address, below := range m.below {

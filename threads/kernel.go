@@ -1,6 +1,7 @@
 package threads
 
 import (
+	"debug/elf"
 	"io"
 
 	"golang.org/x/sys/unix"
@@ -66,6 +67,8 @@ type Kernel interface {
 	MadeSharing(creator int) (bool, error)
 	// Executable returns the file that a process executes.
 	Executable(pid int) (string, error)
+	// Machine returns the machine that a process's program was made for.
+	Machine(pid int) (elf.Machine, error)
 }
 
 // Live is the real kernel.
@@ -94,3 +97,6 @@ func (Live) SameMemory(tid, other int) (bool, error) { return ptrace.SameMemory(
 
 // Executable reads /proc/PID/exe.
 func (Live) Executable(pid int) (string, error) { return ptrace.Executable(pid) }
+
+// Machine reads the program that /proc/PID/exe leads to.
+func (Live) Machine(pid int) (elf.Machine, error) { return ptrace.Machine(pid) }

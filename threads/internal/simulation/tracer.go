@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"debug/elf"
 	"errors"
 	"fmt"
 	"slices"
@@ -486,6 +487,14 @@ func (k *Kernel) Tasks(pid int) ([]int, error) {
 	}
 	slices.Sort(tids)
 	return tids, nil
+}
+
+// Machine is the same for all programs.
+func (k *Kernel) Machine(pid int) (elf.Machine, error) {
+	if k.tasks[pid] == nil {
+		return elf.EM_NONE, gone(pid)
+	}
+	return elf.EM_X86_64, nil
 }
 
 // Executable names a program by its number.
