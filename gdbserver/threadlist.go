@@ -2,7 +2,6 @@ package gdbserver
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/xml"
 	"fmt"
 
@@ -130,9 +129,8 @@ func (s *session) threadsDocument() []byte {
 			_ = xml.EscapeText(&document, []byte(stat.Name))
 			document.WriteByte('"')
 		}
-		// pthread_self(3) is the thread pointer in glibc and in musl.
-		if pointer := threadPointer(lwp); pointer != 0 {
-			fmt.Fprintf(&document, ` handle="%x"`, binary.NativeEndian.AppendUint64(nil, pointer))
+		if handle := threadHandle(lwp); handle != nil {
+			fmt.Fprintf(&document, ` handle="%x"`, handle)
 		}
 		document.WriteString("/>\n")
 	})

@@ -1,6 +1,9 @@
 package gdbserver
 
 import (
+	"debug/elf"
+	"encoding/binary"
+
 	"rspd/gdbserver/tls"
 	"rspd/ptrace"
 	"rspd/rsp"
@@ -8,13 +11,31 @@ import (
 )
 
 // threadPointer is what a thread's C library finds the thread's own data by; 0
-// if there is none yet, or none can be read because the thread runs.
-func threadPointer(lwp *threads.LWP) uint64 {
+// if there is none yet. A 32-bit program has it as the base of the segment in
+// %gs, which set_thread_area(2) has put into the thread's descriptor table.
+func threadPointer(lwp *threads.LWP) (uint64, error) {
 	registers, err := lwp.Registers()
-	if err != nil {
-		return 0
+	switch {
+	case err != nil:
+		return 0, err
+	case lwp.Process.Machine() == elf.EM_386:
+		return uint64(uint32(registers.GsBase)), nil
 	}
-	return registers.FsBase
+	return registers.FsBase, nil
+}
+
+// threadHandle is the pthread_t of a thread in the program's byte order and
+// size: in glibc and in musl the thread pointer. It is nil if there is none yet,
+// or none can be read because the thread runs.
+func threadHandle(lwp *threads.LWP) []byte {
+	pointer, err := threadPointer(lwp)
+	switch {
+	case err != nil, pointer == 0:
+		return nil
+	case lwp.Process.Machine() == elf.EM_386:
+		return binary.NativeEndian.AppendUint32(nil, uint32(pointer))
+	}
+	return binary.NativeEndian.AppendUint64(nil, pointer)
 }
 
 // tlsAddress answers qGetTLSAddr.
@@ -26,7 +47,7 @@ func (s *session) tlsAddress(request *rsp.TLSAddressQuery) (rsp.Reply, error) {
 	if lwp == nil {
 		return nil, refusal("one thread has to be named")
 	}
-	registers, err := lwp.Registers()
+	pointer, err := threadPointer(lwp)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +55,7 @@ func (s *session) tlsAddress(request *rsp.TLSAddressQuery) (rsp.Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	address, err := tls.Address(lwp.Process.Memory(), vector, registers.FsBase, request.Module, request.Offset)
+	address, err := tls.Address(lwp.Process.Memory(), vector, pointer, request.Module, request.Offset)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package gdbserver
 
 import (
+	"debug/elf"
 	"errors"
 
 	"golang.org/x/sys/unix"
@@ -9,6 +10,7 @@ import (
 	"rspd/gdbserver/osdata"
 	"rspd/ptrace"
 	"rspd/rsp"
+	"rspd/threads"
 )
 
 // object is one kind of thing that qXfer transfers.
@@ -168,33 +170,38 @@ func (s *session) siginfoObject(annex string) ([]byte, error) {
 	if err := noAnnex(annex); err != nil {
 		return nil, err
 	}
-	info, err := s.siginfo()
-	if err != nil {
-		return nil, err
-	}
-	return info[:], nil
-}
-
-func (s *session) siginfo() (*ptrace.Siginfo, error) {
 	lwp, err := s.lwp()
 	if err != nil {
 		return nil, err
 	}
-	info := &ptrace.Siginfo{}
-	if err := lwp.Siginfo(info); err != nil {
+	return siginfo(lwp)
+}
+
+// siginfo is the signal information of an LWP as its program would get it.
+func siginfo(lwp *threads.LWP) ([]byte, error) {
+	var info ptrace.Siginfo
+	if err := lwp.Siginfo(&info); err != nil {
 		if errors.Is(err, unix.EINVAL) {
 			return nil, refusal("the thread was not stopped by a signal")
 		}
 		return nil, err
 	}
-	return info, nil
+	if lwp.Process.Machine() == elf.EM_386 {
+		compat := info.Compat()
+		return compat[:], nil
+	}
+	return info[:], nil
 }
 
 func (s *session) writeSiginfo(annex string, offset uint64, data []byte) (int, error) {
 	if err := noAnnex(annex); err != nil {
 		return 0, err
 	}
-	info, err := s.siginfo()
+	lwp, err := s.lwp()
+	if err != nil {
+		return 0, err
+	}
+	info, err := siginfo(lwp)
 	if err != nil {
 		return 0, err
 	}
@@ -202,9 +209,10 @@ func (s *session) writeSiginfo(annex string, offset uint64, data []byte) (int, e
 		return 0, refusal("the signal information has %d bytes", len(info))
 	}
 	copy(info[offset:], data)
-	lwp, err := s.lwp()
-	if err != nil {
-		return 0, err
+	native := ptrace.Siginfo(info)
+	if lwp.Process.Machine() == elf.EM_386 {
+		compat := ptrace.CompatSiginfo(info)
+		native = compat.Siginfo()
 	}
-	return len(data), lwp.SetSiginfo(info)
+	return len(data), lwp.SetSiginfo(&native)
 }
