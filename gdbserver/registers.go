@@ -87,13 +87,30 @@ func loadRegisters(lwp *threads.LWP, sets description.Sets, state *description.S
 
 const allSets = description.General | description.XState | description.ShadowStack
 
-// store has the sets that were changed written to the LWP.
-func (s *session) store(lwp *threads.LWP, sets description.Sets) error {
+// selectors are the registers that choose segments whose bases may be any.
+type selectors struct{ fs, gs uint64 }
+
+func (s *session) selectors() selectors {
+	if s.state.General == nil {
+		return selectors{}
+	}
+	return selectors{s.state.General.Fs, s.state.General.Gs}
+}
+
+// store has the sets that were changed written to the LWP. former are the
+// selectors before the change.
+func (s *session) store(lwp *threads.LWP, sets description.Sets, former selectors) error {
 	if lwp.Held() {
 		return threads.ErrRunning{TID: lwp.TID}
 	}
 	if sets&description.General != 0 {
 		lwp.RegistersChanged()
+		// A 64-bit program has the bases as registers of their own.
+		if s.selectors() != former && lwp.Process.Machine() == elf.EM_386 {
+			if err := lwp.SegmentsChanged(); err != nil {
+				return err
+			}
+		}
 	}
 	if sets&description.XState != 0 {
 		lwp.XStateChanged()
@@ -135,11 +152,12 @@ func (s *session) writeRegisters(request *rsp.WriteRegisters) (rsp.Reply, error)
 	if err := s.load(lwp, allSets); err != nil {
 		return nil, err
 	}
+	former := s.selectors()
 	sets, err := s.server.descriptions.describe(lwp).SetAll(request.Data, &s.state)
 	if err != nil {
 		return nil, err
 	}
-	return rsp.OK{}, s.store(lwp, sets)
+	return rsp.OK{}, s.store(lwp, sets, former)
 }
 
 // register finds a register of the selected LWP and loads its set.
@@ -178,9 +196,10 @@ func (s *session) writeRegister(request *rsp.WriteRegister) (rsp.Reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	former := s.selectors()
 	sets, err := table.SetRegister(register, request.Value, &s.state)
 	if err != nil {
 		return nil, err
 	}
-	return rsp.OK{}, s.store(lwp, sets)
+	return rsp.OK{}, s.store(lwp, sets, former)
 }

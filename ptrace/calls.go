@@ -98,9 +98,28 @@ func (t *Tracer) SetRegisters(tid int, registers *Registers) error {
 	return failure("write the registers of", tid, call(requestSetRegisters, tid, 0, uintptr(unsafe.Pointer(registers))))
 }
 
+// ReloadSegments gives a stopped thread that executes 32-bit code the segments
+// that its fs and gs select. SetRegisters changes the selectors alone where the
+// processor has FSGSBASE, for 64-bit code has segments without selectors. The
+// kernel's 32-bit form of the registers has no bases, so that writing it loads
+// them from the descriptor tables (arch/x86/kernel/ptrace.c, putreg32). The
+// kernel gives and takes that form, NT_PRSTATUS, as long as the thread executes
+// 32-bit code; for other code this changes nothing.
+func (t *Tracer) ReloadSegments(tid int) error {
+	// Seventeen numbers of 4 bytes: struct user_regs_struct32.
+	const size = 68
+	var registers [unsafe.Sizeof(Registers{})]byte
+	n, errno := registerSet(unix.PTRACE_GETREGSET, tid, noteRegisters, registers[:])
+	if errno == 0 && n == size {
+		_, errno = registerSet(unix.PTRACE_SETREGSET, tid, noteRegisters, registers[:n])
+	}
+	return failure("load the segments of", tid, errno)
+}
+
 // Notes of ELF core files that name register sets for PTRACE_GETREGSET
 // (include/uapi/linux/elf.h).
 const (
+	noteRegisters   = 1     // NT_PRSTATUS
 	noteXState      = 0x202 // NT_X86_XSTATE
 	noteShadowStack = 0x204 // NT_X86_SHSTK
 )

@@ -57,7 +57,7 @@ func TestProcessInformation(t *testing.T) {
 	g.matches("info proc mappings", `(?s)`+program+`.*libplugin\.so.*\[stack\]`)
 	g.matches("info proc cmdline", `word`)
 	g.matches("info proc exe", program)
-	g.matches("info sharedlibrary", `(?s)ld-linux-x86-64\.so\.2.*liblinked\.so.*libc\.so\.6.*libplugin\.so`)
+	g.matches("info sharedlibrary", `(?s)ld-linux.*\.so\.2.*liblinked\.so.*libc\.so\.6.*libplugin\.so`)
 	g.exits("continue", 0)
 }
 

@@ -145,7 +145,7 @@ func TestExec(t *testing.T) {
 				}
 				g.matches("info inferiors", fmt.Sprintf(`process %d `, v.inferior))
 				g.stopsIn("continue", "breakpoint-hit", "after_exec")
-				g.matches("info registers rip", `rip .*<after_exec\+`)
+				g.matches("info registers pc", `pc .*<after_exec\+`)
 				g.exits("continue", 3)
 				v.stdout.wait(t, "arg one\narg two words\narg a\"b\n")
 			})

@@ -91,9 +91,15 @@ func need(t *testing.T, tool string) string {
 	return path
 }
 
+// bits32 has the C inferiors be programs of 32 bits; see TestWith32Bits.
+var bits32 = os.Getenv("RSPD_TEST_BITS") == "32"
+
 // native builds a C, C++ or assembly inferior.
 func native(t *testing.T, source string, link inferiors.Link) string {
 	t.Helper()
+	if bits32 {
+		link = link.Of32Bits()
+	}
 	return built(t)(builder.Native(source, link))
 }
 

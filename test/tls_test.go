@@ -1,6 +1,8 @@
 package test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"rspd/test/inferiors"
@@ -17,14 +19,18 @@ func (g *gdb) seesAs(variable, its, value string) {
 // TestThreadLocalAddresses looks at thread-local variables of the program and of
 // libraries in threads that have them, and in threads that don't yet.
 func TestThreadLocalAddresses(t *testing.T) {
-	for _, link := range append([]inferiors.Link{inferiors.Musl, inferiors.MuslStatic}, inferiors.Links...) {
+	links := slices.Concat([]inferiors.Link{inferiors.Musl, inferiors.MuslStatic}, inferiors.Links, inferiors.Links32)
+	for _, link := range links {
 		t.Run(string(link), func(t *testing.T) {
 			s := newSession(t)
 			musl := link == inferiors.Musl || link == inferiors.MuslStatic
 			if musl {
 				gnuLacks(t, "it has no libthread_db for musl")
 			}
-			libraries := link == inferiors.PIE || link == inferiors.NoPIE || link == inferiors.Musl
+			libraries := !strings.Contains(string(link), "static")
+			if slices.Contains(inferiors.Links32, link) {
+				gnuLacks(t, "13.1 gives 64-bit handles of 32-bit programs' threads")
+			}
 			program := native(t, "tls.c", link)
 			v := s.launch(program)
 			g := s.connected(v, program)

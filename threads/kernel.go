@@ -40,6 +40,7 @@ type Kernel interface {
 
 	Registers(tid int, registers *ptrace.Registers) error
 	SetRegisters(tid int, registers *ptrace.Registers) error
+	ReloadSegments(tid int) error
 	XState(tid int, buffer []byte) (int, error)
 	SetXState(tid int, buffer []byte) error
 	ShadowStackPointer(tid int) (uint64, error)

@@ -141,6 +141,23 @@ func (l *LWP) Registers() (*ptrace.Registers, error) {
 // RegistersChanged has the general registers written before the LWP runs.
 func (l *LWP) RegistersChanged() { l.registersWrite = true }
 
+// SegmentsChanged writes the general registers at once and has the kernel load
+// the segments of a 32-bit program that the new selectors in fs and gs choose,
+// as the program's own change of them would do.
+func (l *LWP) SegmentsChanged() error {
+	if err := l.needStopped(); err != nil {
+		return err
+	}
+	// The kernel takes all registers but the selector that it refuses: fs and gs
+	// are the last.
+	l.haveRegisters, l.registersWrite = false, false
+	kernel := l.table.kernel
+	if err := kernel.SetRegisters(l.TID, &l.registers); err != nil {
+		return err
+	}
+	return kernel.ReloadSegments(l.TID)
+}
+
 // XState returns the vector and floating-point state, as Registers does.
 func (l *LWP) XState() ([]byte, error) {
 	if l.haveXState {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -31,10 +32,18 @@ const (
 	// Musl and MuslStatic use the C library musl.
 	Musl       Link = "musl"
 	MuslStatic Link = "musl-static"
+	// These are programs of 32 bits, for i386.
+	PIE32       Link = "pie-32"
+	NoPIE32     Link = "nopie-32"
+	Static32    Link = "static-32"
+	StaticPIE32 Link = "static-pie-32"
 )
 
 // Links lists every way to link a program with the usual C library.
 var Links = []Link{PIE, NoPIE, Static, StaticPIE}
+
+// Links32 is Links for 32 bits.
+var Links32 = []Link{PIE32, NoPIE32, Static32, StaticPIE32}
 
 var linkFlags = map[Link][]string{
 	PIE:        {"-fPIE", "-pie"},
@@ -43,6 +52,35 @@ var linkFlags = map[Link][]string{
 	StaticPIE:  {"-fPIE", "-static-pie"},
 	Musl:       {"-fPIE", "-pie"},
 	MuslStatic: {"-fno-pie", "-static"},
+
+	PIE32:       {"-m32", "-fPIE", "-pie"},
+	NoPIE32:     {"-m32", "-fno-pie", "-no-pie"},
+	Static32:    {"-m32", "-fno-pie", "-static"},
+	StaticPIE32: {"-m32", "-fPIE", "-static-pie"},
+}
+
+// flags are what the compiler and the linker are told, for the program and for
+// the shared objects that belong to it.
+func (l Link) flags() (program, object []string) {
+	program = linkFlags[l]
+	if slices.Contains(Links32, l) {
+		object = []string{"-m32"}
+	}
+	return program, object
+}
+
+// Of32Bits is the same way to link a program of 32 bits. For one that is that
+// already, and for musl, of which Debian has no such library, it is the way
+// itself.
+func (l Link) Of32Bits() Link {
+	if narrow := l + "-32"; slices.Contains(Links32, narrow) {
+		return narrow
+	}
+	return l
+}
+
+func (l Link) static() bool {
+	return slices.Contains([]Link{Static, StaticPIE, MuslStatic, Static32, StaticPIE32}, l)
 }
 
 // A Missing error names a compiler that is not installed.
@@ -138,22 +176,28 @@ func native(dir, source string, link Link) (string, error) {
 	if err := place(dir, "src/"+source, source); err != nil {
 		return "", err
 	}
+	if slices.Contains(Links32, link) {
+		if err := makes32Bits(); err != nil {
+			return "", err
+		}
+	}
 	program := strings.TrimSuffix(source, filepath.Ext(source))
-	args := append([]string{"-g", "-O0", "-pthread", "-fno-omit-frame-pointer"}, linkFlags[link]...)
+	own, others := link.flags()
+	args := append([]string{"-g", "-O0", "-pthread", "-fno-omit-frame-pointer"}, own...)
 	args = append(args, "-o", program, source)
 	switch source {
-	case "registers.S", "tiny.S":
+	case "registers.S", "tiny.S", "registers32.S", "bitness.S":
 		args = append(args, "-nostdlib")
 	case "library.c":
-		if err := objects(dir, compiler, "linked", "plugin"); err != nil {
+		if err := objects(dir, compiler, others, "linked", "plugin"); err != nil {
 			return "", err
 		}
 		args = append(args, "-L.", "-llinked", "-ldl", "-Wl,-rpath,$ORIGIN")
 	case "tls.c":
-		if link == Static || link == StaticPIE || link == MuslStatic {
+		if link.static() {
 			break
 		}
-		if err := objects(dir, compiler, "tlslinked", "tlsplugin", "tlsother"); err != nil {
+		if err := objects(dir, compiler, others, "tlslinked", "tlsplugin", "tlsother"); err != nil {
 			return "", err
 		}
 		args = append(args, "-DLIBRARIES", "-L.", "-ltlslinked", "-ldl", "-Wl,-rpath,$ORIGIN")
@@ -165,18 +209,34 @@ func native(dir, source string, link Link) (string, error) {
 }
 
 // objects builds shared objects.
-func objects(dir, compiler string, names ...string) error {
+func objects(dir, compiler string, flags []string, names ...string) error {
 	for _, name := range names {
 		source := name + ".c"
 		if err := place(dir, "src/"+source, source); err != nil {
 			return err
 		}
-		if err := run(dir, compiler, "-g", "-O0", "-fPIC", "-shared", "-o", "lib"+name+".so", source); err != nil {
+		args := append([]string{"-g", "-O0", "-fPIC", "-shared", "-o", "lib" + name + ".so", source}, flags...)
+		if err := run(dir, compiler, args...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// makes32Bits tells whether gcc can make 32-bit programs, which takes headers
+// and libraries that Debian has in gcc-multilib.
+var makes32Bits = sync.OnceValue(func() error {
+	path, err := exec.LookPath("gcc")
+	if err != nil {
+		return &Missing{"gcc"}
+	}
+	trial := exec.Command(path, "-m32", "-x", "c", "-o", os.DevNull, "-")
+	trial.Stdin = strings.NewReader("#include <stdio.h>\nint main(void) { return puts(\"\"); }\n")
+	if output, err := trial.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", &Missing{"gcc -m32"}, output)
+	}
+	return nil
+})
 
 func golang(dir, name string, link Link) (string, error) {
 	if err := place(dir, name+"/main.go", "main.go"); err != nil {

@@ -355,6 +355,12 @@ func (k *Kernel) SetRegisters(tid int, registers *ptrace.Registers) error {
 	return err
 }
 
+// ReloadSegments is [ptrace.Tracer.ReloadSegments]; there are no segments.
+func (k *Kernel) ReloadSegments(tid int) error {
+	_, err := k.inStop(tid)
+	return err
+}
+
 // XState is [ptrace.Tracer.XState]; there is nothing in it.
 func (k *Kernel) XState(tid int, buffer []byte) (int, error) {
 	_, err := k.inStop(tid)
