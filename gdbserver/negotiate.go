@@ -2,6 +2,7 @@ package gdbserver
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"rspd/rsp"
@@ -21,6 +22,8 @@ func (s *session) supported(request *rsp.SupportedQuery) (rsp.Reply, error) {
 		execEvents:     request.Has("exec-events"),
 		noResumed:      request.Has("no-resumed"),
 		singleArgument: request.Has("single-inf-arg"),
+
+		targetDescription: takesX86(request),
 	}
 	s.applyClient()
 	features := rsp.Features{{Name: "PacketSize", State: rsp.FeatureValue, Value: fmt.Sprintf("%x", s.conn.MaxPacket())}}
@@ -40,6 +43,13 @@ func (s *session) supported(request *rsp.SupportedQuery) (rsp.Reply, error) {
 		features = append(features, rsp.Feature{Name: "single-inf-arg", State: rsp.FeatureYes})
 	}
 	return rsp.Supported{Features: features}, nil
+}
+
+// takesX86 tells whether a client reads x86 registers from a target description
+// (manual, "General Query Packets", xmlRegisters).
+func takesX86(request *rsp.SupportedQuery) bool {
+	architectures, _ := request.Value("xmlRegisters")
+	return slices.Contains(strings.Split(architectures, ","), "i386")
 }
 
 // offered tells whether none of a capability's packets is disabled.

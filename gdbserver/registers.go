@@ -13,9 +13,18 @@ import (
 )
 
 // descriptions are the target descriptions that were made so far: one for each
-// kind of program that this machine can run.
+// kind of program that this machine can run, and for each kind of client.
 type descriptions struct {
 	amd64, amd64ShadowStack, i386 *description.Description
+	plainAMD64, plainI386         *description.Description
+}
+
+// once makes a description when it is asked for.
+func once(made **description.Description, build func() *description.Description) *description.Description {
+	if *made == nil {
+		*made = build()
+	}
+	return *made
 }
 
 // describe returns the description that fits the program that an LWP runs.
@@ -25,28 +34,40 @@ func (d *descriptions) describe(lwp *threads.LWP) *description.Description {
 		return d.general(lwp)
 	}
 	if _, err := lwp.ShadowStackPointer(); err == nil {
-		if d.amd64ShadowStack == nil {
-			d.amd64ShadowStack = description.AMD64(ptrace.HostXSaveLayout(), true)
-		}
-		return d.amd64ShadowStack
+		return once(&d.amd64ShadowStack, func() *description.Description {
+			return description.AMD64(ptrace.HostXSaveLayout(), true)
+		})
 	}
 	return d.general(lwp)
 }
 
 // general is a description of the registers that every program for the same
-// machine has, among them all of the set description.General. Whether there are
-// others costs a system call in each stop.
+// machine has, among them all of the set description.General, whose numbers are
+// the same for all clients. Whether there are others costs a system call in each
+// stop.
 func (d *descriptions) general(lwp *threads.LWP) *description.Description {
 	if lwp.Process.Machine() == elf.EM_386 {
-		if d.i386 == nil {
-			d.i386 = description.I386(ptrace.HostXSaveLayout())
-		}
-		return d.i386
+		return once(&d.i386, func() *description.Description { return description.I386(ptrace.HostXSaveLayout()) })
 	}
-	if d.amd64 == nil {
-		d.amd64 = description.AMD64(ptrace.HostXSaveLayout(), false)
+	return once(&d.amd64, func() *description.Description { return description.AMD64(ptrace.HostXSaveLayout(), false) })
+}
+
+// plain is the description for clients that know only registers of their own.
+func (d *descriptions) plain(lwp *threads.LWP) *description.Description {
+	if lwp.Process.Machine() == elf.EM_386 {
+		return once(&d.plainI386, func() *description.Description { return d.general(lwp).Plain() })
 	}
-	return d.amd64
+	return once(&d.plainAMD64, func() *description.Description { return d.general(lwp).Plain() })
+}
+
+// describe returns the description of an LWP's registers for the client: the
+// whole one if it has said that it takes a target description of x86 registers.
+// What a client expects that does not, GNU gdbserver has always given it.
+func (s *session) describe(lwp *threads.LWP) *description.Description {
+	if s.client.targetDescription {
+		return s.server.descriptions.describe(lwp)
+	}
+	return s.server.descriptions.plain(lwp)
 }
 
 // load fills the session's register state with the sets that are needed.
@@ -129,7 +150,7 @@ func (s *session) readRegisters(*rsp.ReadRegisters) (rsp.Reply, error) {
 	if err := s.load(lwp, allSets); err != nil {
 		return nil, err
 	}
-	table := s.server.descriptions.describe(lwp)
+	table := s.describe(lwp)
 	s.values = table.AppendAll(s.values[:0], &s.state)
 	s.registers = rsp.Registers{Data: s.values}
 	for offset, size := range table.Unavailable(&s.state) {
@@ -153,7 +174,7 @@ func (s *session) writeRegisters(request *rsp.WriteRegisters) (rsp.Reply, error)
 		return nil, err
 	}
 	former := s.selectors()
-	sets, err := s.server.descriptions.describe(lwp).SetAll(request.Data, &s.state)
+	sets, err := s.describe(lwp).SetAll(request.Data, &s.state)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +187,7 @@ func (s *session) register(number int) (*threads.LWP, *description.Description, 
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	table := s.server.descriptions.describe(lwp)
+	table := s.describe(lwp)
 	register := table.ByNumber(number)
 	if register == nil {
 		return nil, nil, nil, refusal("there is no register %d", number)

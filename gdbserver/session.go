@@ -22,6 +22,7 @@ type client struct {
 	multiprocess, softwareBreak, hardwareBreak, errorMessage bool
 	forkEvents, vforkEvents, execEvents, noResumed           bool
 	singleArgument                                           bool
+	targetDescription                                        bool
 }
 
 // session is one client's time on the server.

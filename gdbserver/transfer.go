@@ -111,7 +111,7 @@ func (s *session) featuresObject(annex string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []byte(s.server.descriptions.describe(lwp).XML), nil
+	return []byte(s.describe(lwp).XML), nil
 }
 
 func (s *session) auxiliaryVectorObject(annex string) ([]byte, error) {

@@ -130,3 +130,27 @@ func TestMemory(t *testing.T) {
 	g.run("restore " + file + " binary $sp-4096")
 	g.exits("continue", 0)
 }
+
+// TestWithoutTargetDescription has a gdb that reads none: it gets the registers
+// that it then expects.
+func TestWithoutTargetDescription(t *testing.T) {
+	for _, link := range []inferiors.Link{inferiors.PIE, inferiors.PIE32} {
+		t.Run(string(link), func(t *testing.T) {
+			s := newSession(t)
+			program := native(t, "watch.c", link)
+			v := s.launch(program)
+			g := s.connected(v, program, "set remote target-features-packet off")
+			g.run("break summed")
+			g.stopsIn("continue", "breakpoint-hit", "summed")
+			g.prints("$ymm0", "void")
+			g.matches("print $xmm0", "v4_float")
+			g.matches("info registers pc", `<summed\+`)
+			g.run("set $xmm1.v4_int32[2] = 12")
+			g.resume("stepi")
+			g.prints("$xmm1.v4_int32[2]", "12")
+			g.run("delete")
+			g.prints("summed(4)", "10")
+			g.exits("continue", 0)
+		})
+	}
+}

@@ -2,6 +2,7 @@ package description
 
 import (
 	"iter"
+	"slices"
 
 	"rspd/ptrace"
 )
@@ -85,8 +86,9 @@ type Description struct {
 	// in that order.
 	Expedited []int
 
-	names  map[string]int
-	layout ptrace.XSaveLayout
+	names        map[string]int
+	architecture architecture
+	layout       ptrace.XSaveLayout
 }
 
 // architecture is all that a builder has to say.
@@ -105,7 +107,7 @@ type feature struct {
 }
 
 func build(a architecture) *Description {
-	d := &Description{names: map[string]int{}, layout: a.layout}
+	d := &Description{names: map[string]int{}, architecture: a, layout: a.layout}
 	for _, f := range a.features {
 		for _, r := range f.registers {
 			r.Feature = f.name
@@ -121,6 +123,30 @@ func build(a architecture) *Description {
 	}
 	d.XML = document(a, d.Registers)
 	return d
+}
+
+// plainFeatures have the registers that gdb expects of Linux programs on x86
+// before it has read a target description (gdb, amd64-linux-tdep.c and
+// i386-linux-tdep.c, the descriptions that their init functions fall back on).
+var plainFeatures = []string{
+	"org.gnu.gdb.i386.core", "org.gnu.gdb.i386.sse", "org.gnu.gdb.i386.linux", "org.gnu.gdb.i386.segments",
+}
+
+// Plain is what a debugger is told that cannot read the registers from a target
+// description: those that it knows by heart, under the numbers that they have in
+// d too, and a document of the architecture alone.
+func (d *Description) Plain() *Description {
+	a := d.architecture
+	a.features = nil
+	xml := document(a, nil)
+	for _, f := range d.architecture.features {
+		if slices.Contains(plainFeatures, f.name) {
+			a.features = append(a.features, f)
+		}
+	}
+	plain := build(a)
+	plain.XML = xml
+	return plain
 }
 
 // ByNumber returns the register of that number, or nil.

@@ -3,6 +3,7 @@ package description
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"rspd/ptrace"
@@ -207,6 +208,29 @@ func TestUnavailable(t *testing.T) {
 		}
 		if g := d.AppendAll(nil, &c.state); len(g) != d.Size {
 			t.Errorf("%s: %d bytes", c.name, len(g))
+		}
+	}
+}
+
+// TestPlain has the registers of 64-bit and of 32-bit programs that gdb knows
+// without being told: 560 and 312 bytes of them (gdb, "maintenance print
+// remote-registers" without a target description).
+func TestPlain(t *testing.T) {
+	for _, m := range machines() {
+		full := m.description()
+		d := full.Plain()
+		size, last := 560, "gs_base"
+		if m.program32 {
+			size, last = 312, "orig_eax"
+		}
+		if d.Size != size || d.Registers[len(d.Registers)-1].Name != last {
+			t.Errorf("%s: %d bytes up to %s", m.name, d.Size, d.Registers[len(d.Registers)-1].Name)
+		}
+		if !slices.Equal(d.Registers, full.Registers[:len(d.Registers)]) || !slices.Equal(d.Expedited, full.Expedited) {
+			t.Errorf("%s: other registers than in the whole description", m.name)
+		}
+		if strings.Contains(d.XML, "feature") || !strings.HasPrefix(full.XML, strings.TrimSuffix(d.XML, "</target>\n")) {
+			t.Errorf("%s: %s", m.name, d.XML)
 		}
 	}
 }
