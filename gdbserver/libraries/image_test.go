@@ -4,19 +4,21 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"errors"
+
+	"rspd/gdbserver/program"
 )
 
 var errUnmapped = errors.New("bad address")
 
 // image is a memory of pages that were written to.
 type image struct {
-	layout
+	program.Words
 	pages map[uint64]*[pageSize]byte
 	reads int
 }
 
 func newImage(word int) *image {
-	return &image{layout: layout{word}, pages: map[uint64]*[pageSize]byte{}}
+	return &image{Words: program.Words{Size: word}, pages: map[uint64]*[pageSize]byte{}}
 }
 
 func (m *image) Read(address uint64, buffer []byte) (int, error) {
@@ -48,10 +50,10 @@ func (m *image) unmap(address uint64) { delete(m.pages, address&^(pageSize-1)) }
 
 func (m *image) appendWords(b []byte, values ...uint64) []byte {
 	for _, v := range values {
-		if m.word == 4 {
-			b = byteOrder.AppendUint32(b, uint32(v))
+		if m.Size == 4 {
+			b = program.ByteOrder.AppendUint32(b, uint32(v))
 		} else {
-			b = byteOrder.AppendUint64(b, v)
+			b = program.ByteOrder.AppendUint64(b, v)
 		}
 	}
 	return b
@@ -65,10 +67,10 @@ func (m *image) headers(address uint64, headers ...elf.Prog64) {
 	var b []byte
 	for _, h := range headers {
 		var err error
-		if m.word == 8 {
-			b, err = binary.Append(b, byteOrder, h)
+		if m.Size == 8 {
+			b, err = binary.Append(b, program.ByteOrder, h)
 		} else {
-			b, err = binary.Append(b, byteOrder, elf.Prog32{Type: h.Type, Off: uint32(h.Off), Vaddr: uint32(h.Vaddr)})
+			b, err = binary.Append(b, program.ByteOrder, elf.Prog32{Type: h.Type, Off: uint32(h.Off), Vaddr: uint32(h.Vaddr)})
 		}
 		if err != nil {
 			panic(err)
@@ -79,11 +81,11 @@ func (m *image) headers(address uint64, headers ...elf.Prog64) {
 
 func (m *image) auxv(headers, count uint64) []byte {
 	size := uint64(56)
-	if m.word == 4 {
+	if m.Size == 4 {
 		size = 32
 	}
 	const atPagesz = 6
-	return m.appendWords(nil, atPagesz, 4096, atPhdr, headers, atPhent, size, atPhnum, count, atEntry, 0x1234, atNull, 0)
+	return m.appendWords(nil, atPagesz, 4096, program.AtPhdr, headers, program.AtPhent, size, program.AtPhnum, count, program.AtEntry, 0x1234, program.AtNull, 0)
 }
 
 // object is a link_map to be written. Its name goes to nameAt(address).
@@ -111,7 +113,7 @@ func (m *image) namespace(debug uint64, version int32, next uint64, objects ...o
 		prev = o.address
 	}
 	m.words(debug, 0, head, 0xb4, 0, 0x7000, next)
-	m.write(debug, byteOrder.AppendUint32(nil, uint32(version)))
+	m.write(debug, program.ByteOrder.AppendUint32(nil, uint32(version)))
 }
 
 // Addresses of what [pie] writes. All fit in 32 bits.

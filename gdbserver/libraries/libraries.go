@@ -22,6 +22,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"rspd/gdbserver/program"
 )
 
 // The limits of one walk. glibc has 16 namespaces (DL_NNS), and the largest
@@ -101,16 +103,16 @@ func Read(memory Memory, auxv []byte, annex string) (List, error) {
 	if err != nil {
 		return List{}, err
 	}
-	program, err := parseAuxv(auxv)
+	vector, err := program.ParseVector(auxv)
 	if err != nil {
 		return List{}, err
 	}
-	w := walk{layout: program.layout, memory: pages{memory: memory}, visited: make(map[uint64]struct{})}
+	w := walk{words: vector.Words, memory: pages{memory: memory}, visited: make(map[uint64]struct{})}
 	if from.start != 0 {
 		w.libraries(from.start, from.prev, from.lmid)
 		return w.list, nil
 	}
-	base, err := debugBase(&w.memory, program)
+	base, err := debugBase(&w.memory, vector)
 	if err != nil {
 		return List{}, err
 	}
@@ -122,16 +124,16 @@ func Read(memory Memory, auxv []byte, annex string) (List, error) {
 // namespace. It is 0 while the dynamic linker has not come so far as to set it
 // up. Errors are those of [Read].
 func DebugBase(memory Memory, auxv []byte) (uint64, error) {
-	program, err := parseAuxv(auxv)
+	vector, err := program.ParseVector(auxv)
 	if err != nil {
 		return 0, err
 	}
-	return debugBase(&pages{memory: memory}, program)
+	return debugBase(&pages{memory: memory}, vector)
 }
 
 // walk follows the lists and holds what was found so far.
 type walk struct {
-	layout  layout
+	words   program.Words
 	memory  pages
 	list    List
 	visited map[uint64]struct{} // addresses of struct link_map
@@ -196,12 +198,12 @@ func (w *walk) main(head, namespace uint64) {
 	}
 	w.list.MainLinkMap = head
 	w.visited[head] = struct{}{}
-	program, err := w.readLinkMap(head)
+	executable, err := w.readLinkMap(head)
 	if err != nil {
 		w.problem("the main program's link_map at %#x cannot be read: %w", head, err)
 		return
 	}
-	w.libraries(program.next, head, namespace)
+	w.libraries(executable.next, head, namespace)
 }
 
 // libraries walks the list of one namespace from the link_map at address on,
@@ -249,36 +251,36 @@ type linkMap struct{ bias, name, dynamic, next, prev uint64 }
 
 func (w *walk) readLinkMap(address uint64) (linkMap, error) {
 	var buffer [5 * 8]byte
-	b := buffer[:5*w.layout.word]
+	b := buffer[:5*w.words.Size]
 	if err := w.memory.read(address, b); err != nil {
 		return linkMap{}, err
 	}
-	l := w.layout
-	return linkMap{bias: l.at(b, 0), name: l.at(b, 1), dynamic: l.at(b, 2), next: l.at(b, 3), prev: l.at(b, 4)}, nil
+	words := w.words
+	return linkMap{bias: words.At(b, 0), name: words.At(b, 1), dynamic: words.At(b, 2), next: words.At(b, 3), prev: words.At(b, 4)}, nil
 }
 
 // readDebug reads r_version and r_map of a struct r_debug. r_version is an int
 // and r_map a pointer, which makes them two words.
 func (w *walk) readDebug(address uint64) (version int32, head uint64, err error) {
 	var buffer [2 * 8]byte
-	b := buffer[:2*w.layout.word]
+	b := buffer[:2*w.words.Size]
 	if err := w.memory.read(address, b); err != nil {
 		return 0, 0, err
 	}
-	return int32(byteOrder.Uint32(b)), w.layout.at(b, 1), nil
+	return int32(program.ByteOrder.Uint32(b)), w.words.At(b, 1), nil
 }
 
 // readNext reads r_next, the word after the five of a struct r_debug: r_version,
 // r_map, r_brk, r_state and r_ldbase.
 func (w *walk) readNext(debug uint64) (uint64, error) {
 	var buffer [8]byte
-	b := buffer[:w.layout.word]
-	offset := uint64(5 * w.layout.word)
+	b := buffer[:w.words.Size]
+	offset := uint64(5 * w.words.Size)
 	if debug > math.MaxUint64-offset {
 		return 0, errors.New("it would lie beyond the last address")
 	}
 	if err := w.memory.read(debug+offset, b); err != nil {
 		return 0, err
 	}
-	return w.layout.at(b, 0), nil
+	return w.words.At(b, 0), nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rspd/gdbserver/program"
 )
 
 const empty = `<library-list-svr4 version="1.0"></library-list-svr4>`
@@ -95,7 +97,7 @@ func TestDocument(t *testing.T) {
 		{
 			name: "version 1 has no r_next",
 			change: func(m *image, auxv []byte) []byte {
-				m.words(debugAt+uint64(5*m.word), otherDebug)
+				m.words(debugAt+uint64(5*m.Size), otherDebug)
 				m.namespace(otherDebug, 1, 0, object{otherLibMap, "/lib/other.so", 1, 2})
 				return auxv
 			},
@@ -154,7 +156,7 @@ func TestDocument(t *testing.T) {
 		{
 			name: "a name that cannot be read",
 			change: func(m *image, auxv []byte) []byte {
-				m.words(vdsoMap+uint64(m.word), 0x10)
+				m.words(vdsoMap+uint64(m.Size), 0x10)
 				return auxv
 			},
 			want:    strings.Replace(twoLibraries, vdso, "", 1),
@@ -164,7 +166,7 @@ func TestDocument(t *testing.T) {
 			name: "a name that goes on into unmapped memory",
 			change: func(m *image, auxv []byte) []byte {
 				m.write(0x20000ff8, []byte("12345678"))
-				m.words(vdsoMap+uint64(m.word), 0x20000ff8)
+				m.words(vdsoMap+uint64(m.Size), 0x20000ff8)
 				return auxv
 			},
 			want:    strings.Replace(twoLibraries, vdso, "", 1),
@@ -174,7 +176,7 @@ func TestDocument(t *testing.T) {
 			name: "a name across two pages",
 			change: func(m *image, auxv []byte) []byte {
 				m.write(0x20000ff8, []byte("12345678901\x00"))
-				m.words(vdsoMap+uint64(m.word), 0x20000ff8)
+				m.words(vdsoMap+uint64(m.Size), 0x20000ff8)
 				return auxv
 			},
 			want: strings.Replace(twoLibraries, "linux-vdso.so.1", "12345678901", 1),
@@ -183,7 +185,7 @@ func TestDocument(t *testing.T) {
 			name: "a name without an end",
 			change: func(m *image, auxv []byte) []byte {
 				m.write(0x20000ff8, []byte(strings.Repeat("a", 10000)))
-				m.words(vdsoMap+uint64(m.word), 0x20000ff8)
+				m.words(vdsoMap+uint64(m.Size), 0x20000ff8)
 				return auxv
 			},
 			want: strings.Replace(twoLibraries, "linux-vdso.so.1", strings.Repeat("a", 4095), 1),
@@ -194,7 +196,7 @@ func TestDocument(t *testing.T) {
 				const at = 0x20000ffc
 				m.write(nameAt(at), []byte("/lib/x\x00"))
 				m.words(at, 1, nameAt(at), 2, 0, vdsoMap)
-				m.words(vdsoMap+uint64(3*m.word), at)
+				m.words(vdsoMap+uint64(3*m.Size), at)
 				return auxv
 			},
 			want: strings.Replace(twoLibraries, libc, `<library name="/lib/x" lm="0x20000ffc" l_addr="0x1" l_ld="0x2" lmid="0xf7ffd118"/>`, 1),
@@ -202,7 +204,7 @@ func TestDocument(t *testing.T) {
 		{
 			name: "l_next leads nowhere",
 			change: func(m *image, auxv []byte) []byte {
-				m.words(vdsoMap+uint64(3*m.word), 0x10)
+				m.words(vdsoMap+uint64(3*m.Size), 0x10)
 				return auxv
 			},
 			want:    strings.Replace(twoLibraries, libc, "", 1),
@@ -211,7 +213,7 @@ func TestDocument(t *testing.T) {
 		{
 			name: "l_prev contradicts",
 			change: func(m *image, auxv []byte) []byte {
-				m.words(libcMap+uint64(4*m.word), mainMap)
+				m.words(libcMap+uint64(4*m.Size), mainMap)
 				return auxv
 			},
 			want:    strings.Replace(twoLibraries, libc, "", 1),
@@ -220,8 +222,8 @@ func TestDocument(t *testing.T) {
 		{
 			name: "a ring",
 			change: func(m *image, auxv []byte) []byte {
-				m.words(libcMap+uint64(3*m.word), mainMap)
-				m.words(mainMap+uint64(4*m.word), libcMap)
+				m.words(libcMap+uint64(3*m.Size), mainMap)
+				m.words(mainMap+uint64(4*m.Size), libcMap)
 				return auxv
 			},
 			want:    twoLibraries,
@@ -230,8 +232,8 @@ func TestDocument(t *testing.T) {
 		{
 			name: "a ring, from one library on",
 			change: func(m *image, auxv []byte) []byte {
-				m.words(libcMap+uint64(3*m.word), vdsoMap)
-				m.words(vdsoMap+uint64(4*m.word), libcMap)
+				m.words(libcMap+uint64(3*m.Size), vdsoMap)
+				m.words(vdsoMap+uint64(4*m.Size), libcMap)
 				return auxv
 			},
 			annex:   "start=f7ffe8b0;prev=f7fc0400;lmid=f7ffd118",
@@ -241,8 +243,8 @@ func TestDocument(t *testing.T) {
 		{
 			name: "a ring of namespaces",
 			change: func(m *image, auxv []byte) []byte {
-				m.write(debugAt, byteOrder.AppendUint32(nil, 2))
-				m.words(debugAt+uint64(5*m.word), otherDebug)
+				m.write(debugAt, program.ByteOrder.AppendUint32(nil, 2))
+				m.words(debugAt+uint64(5*m.Size), otherDebug)
 				m.namespace(otherDebug, 2, debugAt)
 				return auxv
 			},
@@ -252,8 +254,8 @@ func TestDocument(t *testing.T) {
 		{
 			name: "r_next leads nowhere",
 			change: func(m *image, auxv []byte) []byte {
-				m.write(debugAt, byteOrder.AppendUint32(nil, 2))
-				m.words(debugAt+uint64(5*m.word), 0x10)
+				m.write(debugAt, program.ByteOrder.AppendUint32(nil, 2))
+				m.words(debugAt+uint64(5*m.Size), 0x10)
 				return auxv
 			},
 			want:    twoLibraries,
@@ -280,7 +282,7 @@ func TestDocument(t *testing.T) {
 		{
 			name: "a version below 0",
 			change: func(m *image, auxv []byte) []byte {
-				m.write(debugAt, byteOrder.AppendUint32(nil, 0xffffffff))
+				m.write(debugAt, program.ByteOrder.AppendUint32(nil, 0xffffffff))
 				return auxv
 			},
 			want:    empty,
@@ -388,7 +390,7 @@ func TestDocumentFails(t *testing.T) {
 		{
 			name: "no size of program headers",
 			change: func(m *image, auxv []byte) []byte {
-				return m.appendWords(nil, atPhdr, headersAt, atPhnum, 3, atNull, 0)
+				return m.appendWords(nil, program.AtPhdr, headersAt, program.AtPhnum, 3, program.AtNull, 0)
 			},
 			want: "no AT_PHENT",
 		},
@@ -419,19 +421,6 @@ func TestDebugBase(t *testing.T) {
 		}
 		if got, err := DebugBase(m, auxv[:4]); err == nil {
 			t.Errorf("%d bits: got %#x from a short auxiliary vector", 8*word, got)
-		}
-	}
-}
-
-func TestProgramEntry(t *testing.T) {
-	for _, word := range []int{8, 4} {
-		m, auxv := pie(word)
-		if got, err := ProgramEntry(auxv); got != 0x1234 || err != nil {
-			t.Errorf("%d bits: got %#x, %v, want 0x1234", 8*word, got, err)
-		}
-		without := m.appendWords(nil, atPhent, uint64(map[int]int{8: 56, 4: 32}[word]), atNull, 0, atEntry, 0x1234)
-		if got, err := ProgramEntry(without); err == nil {
-			t.Errorf("%d bits: got %#x from after the end of the auxiliary vector", 8*word, got)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"rspd/gdbserver/program"
 )
 
 // Memory is the memory of a program.
@@ -15,9 +17,9 @@ type Memory interface {
 	Read(address uint64, buffer []byte) (int, error)
 }
 
-// pageSize is the smallest size of a page on Linux. Mappings end where pages
-// do, so that a page can be read or not, but never in part.
-const pageSize = 4096
+// pageSize is the unit of reads. Mappings end where pages do, so that a page can
+// be read or not, but never in part.
+const pageSize = program.PageSize
 
 // pages reads memory by the page and keeps some of them. The structs of a
 // dynamic linker and the names in them lie close together: most programs'

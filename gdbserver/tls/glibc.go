@@ -18,7 +18,7 @@ import (
 // modules that there is room for.
 func (t thread) glibcBlock(private []uint64, module uint64) (uint64, error) {
 	offset, id := private[1], private[2]
-	none := t.address(^uint64(0))
+	none := t.Address(^uint64(0))
 	if offset != 0 && offset != none {
 		return t.pointer - offset, nil
 	}
@@ -26,8 +26,8 @@ func (t thread) glibcBlock(private []uint64, module uint64) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	entry := uint64(2 * t.word)
-	room, err := t.wordAt(t.address(vector - entry))
+	entry := uint64(2 * t.Size)
+	room, err := t.wordAt(t.Address(vector - entry))
 	if err != nil {
 		return 0, vectorError(vector, err)
 	}
@@ -46,7 +46,7 @@ func (t thread) glibcBlock(private []uint64, module uint64) (uint64, error) {
 		// What the vector has is another library's, which had the number before.
 		return 0, ErrNotAllocated
 	}
-	block, err := t.wordAt(t.address(vector + id*entry))
+	block, err := t.wordAt(t.Address(vector + id*entry))
 	if err != nil {
 		return 0, vectorError(vector, err)
 	}
@@ -75,22 +75,23 @@ func (t thread) loadedIn(id, module uint64) (uint64, error) {
 	linker := t.main
 	if t.linker != 0 {
 		var err error
-		if linker, err = t.library(t.linker); err != nil {
+		if linker, err = t.Library(t.bytes, t.linker); err != nil {
 			return 0, err
 		}
 	}
 	steps := maxSteps
-	for _, h := range linker.headers {
+	for i := range linker.Headers {
+		h := &linker.Headers[i]
 		const maxData = 1 << 20
 		if elf.ProgType(h.Type) != elf.PT_LOAD || elf.ProgFlag(h.Flags)&elf.PF_W == 0 || h.Memsz > maxData || steps == 0 {
 			continue
 		}
-		variables, err := t.words(t.address(linker.bias+h.Vaddr)&^uint64(t.word-1), int(h.Memsz)/t.word)
+		variables, err := t.words(linker.Place(h)&^uint64(t.Size-1), int(h.Memsz)/t.Size)
 		if len(variables) == 0 {
 			return 0, fmt.Errorf("the dynamic linker's variables cannot be read: %w", err)
 		}
 		for _, candidate := range variables {
-			if candidate == 0 || candidate%uint64(t.word) != 0 {
+			if candidate == 0 || candidate%uint64(t.Size) != 0 {
 				continue
 			}
 			if generation, ok := t.slot(candidate, id, module, &steps); ok {
@@ -111,7 +112,7 @@ func (r reader) slot(list, id, module uint64, steps *int) (generation uint64, ok
 		}
 		length, next := head[0], head[1]
 		if id < length {
-			slot, err := r.words(r.address(list+(2+2*id)*uint64(r.word)), 2)
+			slot, err := r.words(r.Address(list+(2+2*id)*uint64(r.Size)), 2)
 			if err != nil || slot[1] != module {
 				return 0, false
 			}

@@ -1,36 +1,15 @@
 package tls
 
 import (
-	"encoding/binary"
 	"errors"
+
+	"rspd/gdbserver/program"
 )
-
-// byteOrder is that of the program, which runs on the server's machine.
-var byteOrder = binary.NativeEndian
-
-// layout is what depends on the size of a program's words.
-type layout struct{ word int } // bytes, 4 or 8
-
-// at is the i-th word in b.
-func (l layout) at(b []byte, i int) uint64 {
-	if l.word == 4 {
-		return uint64(byteOrder.Uint32(b[4*i:]))
-	}
-	return byteOrder.Uint64(b[8*i:])
-}
-
-// address is what is left of a sum when it is an address of the program.
-func (l layout) address(sum uint64) uint64 {
-	if l.word == 4 {
-		return uint64(uint32(sum))
-	}
-	return sum
-}
 
 // reader reads a program's memory.
 type reader struct {
 	memory Memory
-	layout
+	program.Words
 }
 
 // bytes fills buffer or fails.
@@ -50,17 +29,17 @@ var errShort = errors.New("the memory ends before")
 // words reads up to count words, as many as there are. The error says why there
 // are none.
 func (r reader) words(address uint64, count int) ([]uint64, error) {
-	b := make([]byte, count*r.word)
+	b := make([]byte, count*r.Size)
 	n, err := r.memory.Read(address, b)
-	if n < r.word {
+	if n < r.Size {
 		if err == nil {
 			err = errShort
 		}
 		return nil, err
 	}
-	words := make([]uint64, n/r.word)
+	words := make([]uint64, n/r.Size)
 	for i := range words {
-		words[i] = r.at(b, i)
+		words[i] = r.At(b, i)
 	}
 	if len(words) < count {
 		return words, errShort

@@ -1,17 +1,16 @@
 package tls
 
+import "rspd/gdbserver/program"
+
 // isMusl tells musl's struct dso from glibc's struct link_map by what follows
 // the public part: the address, number and size of the program headers (with
 // l_real, the map's own address, glibc has another there).
-func (l linkMap) isMusl(library image) bool {
+func (l linkMap) isMusl(library program.Image) bool {
 	const table, count, size = 5, 6, 7
-	want := uint64(programHeader64)
-	if library.word == 4 {
-		want = programHeader32
-	}
+	want := uint64(library.HeaderSize())
 	// The number is an int, with padding behind it on machines of 64 bits.
-	return l.words[table] == library.table && l.words[size] == want &&
-		uint64(uint32(l.words[count])) == uint64(len(library.headers))
+	return l.words[table] == library.Table && l.words[size] == want &&
+		uint64(uint32(l.words[count])) == uint64(len(library.Headers))
 }
 
 // muslBlock finds a thread's block of a library's variables as musl does. What
@@ -33,7 +32,7 @@ func (t thread) muslBlock(private []uint64) (uint64, error) {
 	if id == 0 || id > count || count > maxModules {
 		return 0, ErrNotAllocated
 	}
-	block, err := t.wordAt(t.address(vector + id*uint64(t.word)))
+	block, err := t.wordAt(t.Address(vector + id*uint64(t.Size)))
 	if err != nil {
 		return 0, vectorError(vector, err)
 	}

@@ -20,6 +20,8 @@ package tls
 import (
 	"errors"
 	"fmt"
+
+	"rspd/gdbserver/program"
 )
 
 // Memory is the memory of a program.
@@ -54,15 +56,15 @@ var (
 // The error is one of this package, or says what cannot be read or what makes
 // no sense.
 func Address(memory Memory, auxv []byte, pointer, module, offset uint64) (uint64, error) {
-	program, err := parseAuxv(auxv)
+	executed, err := program.ParseVector(auxv)
 	if err != nil {
 		return 0, err
 	}
 	if pointer == 0 {
 		return 0, ErrNoThreadPointer
 	}
-	r := reader{memory, program.layout}
-	main, err := r.executable(program)
+	r := reader{memory, executed.Words}
+	main, err := executed.Executable(r.bytes)
 	if err != nil {
 		return 0, err
 	}
@@ -72,18 +74,18 @@ func Address(memory Memory, auxv []byte, pointer, module, offset uint64) (uint64
 			return 0, err
 		}
 	}
-	if module == 0 || link.dynamic == main.dynamic() {
-		segment, err := main.tls()
+	if module == 0 || link.dynamic == main.Dynamic() {
+		segment, err := tlsOf(main)
 		if err != nil {
 			return 0, err
 		}
-		return r.address(pointer - segment.distance() + offset), nil
+		return r.Address(pointer - segment.distance() + offset), nil
 	}
-	library, err := r.library(link.bias)
+	library, err := r.Library(r.bytes, link.bias)
 	if err != nil {
 		return 0, err
 	}
-	segment, err := library.tls()
+	segment, err := tlsOf(library)
 	if err != nil {
 		return 0, err
 	}
@@ -91,7 +93,7 @@ func Address(memory Memory, auxv []byte, pointer, module, offset uint64) (uint64
 	if err != nil {
 		return 0, err
 	}
-	t := thread{reader: r, pointer: pointer, linker: program.linker, main: main}
+	t := thread{reader: r, pointer: pointer, linker: executed.Linker, main: main}
 	var block uint64
 	if link.isMusl(library) {
 		block, err = t.muslBlock(private)
@@ -101,7 +103,7 @@ func Address(memory Memory, auxv []byte, pointer, module, offset uint64) (uint64
 	if err != nil {
 		return 0, err
 	}
-	return r.address(block + offset), nil
+	return r.Address(block + offset), nil
 }
 
 // thread is whose variables are looked for.
@@ -110,13 +112,13 @@ type thread struct {
 	pointer uint64
 	// linker is where the dynamic linker is, 0 if it is in main.
 	linker uint64
-	main   image
+	main   program.Image
 }
 
 // vector is the address of the thread's vector of modules, which is in the word
 // after the one at the thread pointer.
 func (t thread) vector() (uint64, error) {
-	vector, err := t.wordAt(t.address(t.pointer + uint64(t.word)))
+	vector, err := t.wordAt(t.Address(t.pointer + uint64(t.Size)))
 	if err != nil {
 		return 0, fmt.Errorf("the thread's vector of thread-local storage cannot be found: %w", err)
 	}
@@ -140,7 +142,7 @@ type linkMap struct {
 const maxLinkMap = 2048
 
 func (r reader) linkMap(address uint64) (linkMap, error) {
-	words, err := r.words(address, maxLinkMap/r.word)
+	words, err := r.words(address, maxLinkMap/r.Size)
 	if len(words) < 8 {
 		return linkMap{}, fmt.Errorf("the link_map at %#x cannot be read: %w", address, err)
 	}

@@ -7,26 +7,28 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"rspd/gdbserver/program"
 )
 
 // memory is the pages that were written to.
 type memory struct {
-	layout
-	pages map[uint64]*[pageSize]byte
+	program.Words
+	pages map[uint64]*[program.PageSize]byte
 }
 
 func (m *memory) Read(address uint64, buffer []byte) (int, error) {
 	n := 0
 	for n < len(buffer) {
 		at := address + uint64(n)
-		p := m.pages[at&^(pageSize-1)]
+		p := m.pages[at&^(program.PageSize-1)]
 		if p == nil {
 			if n > 0 {
 				return n, nil
 			}
 			return 0, errUnmapped
 		}
-		n += copy(buffer[n:], p[at&(pageSize-1):])
+		n += copy(buffer[n:], p[at&(program.PageSize-1):])
 	}
 	return n, nil
 }
@@ -35,22 +37,22 @@ var errUnmapped = errors.New("bad address")
 
 func (m *memory) write(address uint64, b []byte) {
 	for len(b) > 0 {
-		p := m.pages[address&^(pageSize-1)]
+		p := m.pages[address&^(program.PageSize-1)]
 		if p == nil {
-			p = new([pageSize]byte)
-			m.pages[address&^(pageSize-1)] = p
+			p = new([program.PageSize]byte)
+			m.pages[address&^(program.PageSize-1)] = p
 		}
-		n := copy(p[address&(pageSize-1):], b)
+		n := copy(p[address&(program.PageSize-1):], b)
 		address, b = address+uint64(n), b[n:]
 	}
 }
 
 func (m *memory) appendWords(b []byte, values ...uint64) []byte {
 	for _, v := range values {
-		if m.word == 4 {
-			b = byteOrder.AppendUint32(b, uint32(v))
+		if m.Size == 4 {
+			b = program.ByteOrder.AppendUint32(b, uint32(v))
 		} else {
-			b = byteOrder.AppendUint64(b, v)
+			b = program.ByteOrder.AppendUint64(b, v)
 		}
 	}
 	return b
@@ -64,10 +66,10 @@ func (m *memory) headers(address uint64, headers ...elf.Prog64) {
 	for i, h := range headers {
 		var b []byte
 		var err error
-		if m.word == 8 {
-			b, err = binary.Append(nil, byteOrder, h)
+		if m.Size == 8 {
+			b, err = binary.Append(nil, program.ByteOrder, h)
 		} else {
-			b, err = binary.Append(nil, byteOrder, elf.Prog32{Type: h.Type, Flags: h.Flags, Off: uint32(h.Off),
+			b, err = binary.Append(nil, program.ByteOrder, elf.Prog32{Type: h.Type, Flags: h.Flags, Off: uint32(h.Off),
 				Vaddr: uint32(h.Vaddr), Filesz: uint32(h.Filesz), Memsz: uint32(h.Memsz), Align: uint32(h.Align)})
 		}
 		if err != nil {
@@ -82,11 +84,11 @@ func (m *memory) file(bias uint64, headers ...elf.Prog64) {
 	var b []byte
 	var err error
 	ident := [elf.EI_NIDENT]byte{0: 0x7f, 1: 'E', 2: 'L', 3: 'F', elf.EI_CLASS: byte(elf.ELFCLASS64)}
-	if m.word == 8 {
-		b, err = binary.Append(nil, byteOrder, elf.Header64{Ident: ident, Phoff: 64, Phentsize: programHeader64, Phnum: uint16(len(headers))})
+	if m.Size == 8 {
+		b, err = binary.Append(nil, program.ByteOrder, elf.Header64{Ident: ident, Phoff: 64, Phentsize: uint16(m.HeaderSize()), Phnum: uint16(len(headers))})
 	} else {
 		ident[elf.EI_CLASS] = byte(elf.ELFCLASS32)
-		b, err = binary.Append(nil, byteOrder, elf.Header32{Ident: ident, Phoff: 64, Phentsize: programHeader32, Phnum: uint16(len(headers))})
+		b, err = binary.Append(nil, program.ByteOrder, elf.Header32{Ident: ident, Phoff: 64, Phentsize: uint16(m.HeaderSize()), Phnum: uint16(len(headers))})
 	}
 	if err != nil {
 		panic(err)
@@ -117,17 +119,14 @@ var (
 )
 
 func newMemory(word int) (*memory, []byte) {
-	m := &memory{layout{word}, map[uint64]*[pageSize]byte{}}
+	m := &memory{program.Words{Size: word}, map[uint64]*[program.PageSize]byte{}}
 	m.file(mainBias, elf.Prog64{Type: uint32(elf.PT_PHDR), Vaddr: 64}, elf.Prog64{Type: uint32(elf.PT_LOAD)},
 		elf.Prog64{Type: uint32(elf.PT_DYNAMIC), Vaddr: 0x3d90}, mainTLS)
 	m.words(mainMap, mainBias, 0, mainBias+0x3d90, 0, 0, mainMap, 0, 0)
 	m.file(bias, elf.Prog64{Type: uint32(elf.PT_LOAD)}, elf.Prog64{Type: uint32(elf.PT_DYNAMIC), Vaddr: 0x2e90}, libraryTLS)
-	size := uint64(programHeader64)
-	if word == 4 {
-		size = programHeader32
-	}
-	const atPagesz, atEntry = 6, 9
-	return m, m.appendWords(nil, atPagesz, 4096, atPhdr, mainBias+64, atPhent, size, atPhnum, 4, atBase, linkerBias, atEntry, 1, atNull, 0)
+	size := uint64(m.HeaderSize())
+	const atPagesz = 6
+	return m, m.appendWords(nil, atPagesz, 4096, program.AtPhdr, mainBias+64, program.AtPhent, size, program.AtPhnum, 4, program.AtBase, linkerBias, program.AtEntry, 1, program.AtNull, 0)
 }
 
 // glibc writes what glibc has of the library and of a thread. The place of the
@@ -157,10 +156,7 @@ func glibc(word int, place uint64, offset uint64) (*memory, []byte) {
 func musl(word int) (*memory, []byte) {
 	m, auxv := newMemory(word)
 	w := uint64(word)
-	size := uint64(programHeader64)
-	if word == 4 {
-		size = programHeader32
-	}
+	size := uint64(m.HeaderSize())
 	m.words(linkMapAt, bias, 0, bias+0x2e90, 0, mainMap, bias+64, 3, size)
 	m.words(linkMapAt+37*w, 0, bias+libraryTLS.Vaddr, libraryTLS.Filesz, libraryTLS.Memsz, libraryTLS.Align, 0x60, id)
 	m.words(pointer, pointer, vector)
@@ -208,7 +204,7 @@ func TestDistance(t *testing.T) {
 func TestLibrary(t *testing.T) {
 	sizes(t, func(t *testing.T, word int) {
 		w := uint64(word)
-		none := layout{word}.address(^uint64(0))
+		none := program.Words{Size: word}.Address(^uint64(0))
 		for _, place := range []uint64{40, 130, 200} {
 			m, auxv := glibc(word, place, 0)
 			if got, err := Address(m, auxv, pointer, linkMapAt, 0x20); got != block+0x20 || err != nil {
@@ -254,7 +250,7 @@ func TestNonsense(t *testing.T) {
 	sizes(t, func(t *testing.T, word int) {
 		w := uint64(word)
 		unmap := func(address uint64) func(m *memory) {
-			return func(m *memory) { delete(m.pages, address&^(pageSize-1)) }
+			return func(m *memory) { delete(m.pages, address&^(program.PageSize-1)) }
 		}
 		for what, test := range map[string]struct {
 			spoil func(m *memory)
