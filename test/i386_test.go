@@ -15,7 +15,7 @@ import (
 // what only 64-bit programs have, or that have 32-bit programs anyway.
 var notAgain = []string{
 	"TestExecChangesBits", "TestBothBits", "TestSignalInformation", "TestThreadLocalAddresses", "TestLinks32",
-	"TestAttachTo32Bits", "TestRegistersOf32Bits", "TestWriteRegistersOf32Bits", "TestWriteSegmentOf32Bits", "TestBitnessOfCode",
+	"TestAttachTo32Bits", "TestNarrowCode", "TestStepThroughSystemCallOf32Bits", "TestRegistersOf32Bits", "TestWriteRegistersOf32Bits", "TestWriteSegmentOf32Bits", "TestBitnessOfCode",
 	"TestSessions", "TestCPlusPlus", "TestRegisters", "TestWriteRegisters", "TestWriteVectorRegisters", "TestJump",
 	// fs_base
 	"TestThreadLocal",
@@ -167,6 +167,63 @@ func TestBitnessOfCode(t *testing.T) {
 	g.prints("/x $cs", "0x23")
 	g.prints("/x $ecx", "0x5")
 	g.exits("continue", 5)
+}
+
+// TestNarrowCode is in 32-bit code of a 64-bit program.
+func TestNarrowCode(t *testing.T) {
+	s := newSession(t)
+	program := native(t, "narrow.S", inferiors.NoPIE)
+	v := s.launch(program)
+	g := s.connected(v, program)
+	g.run("break *inside")
+	if hit := g.resume("continue"); hit.reason != "breakpoint-hit" || hit.pc != g.value("&inside") {
+		t.Fatalf("%v", hit)
+	}
+	g.architecture("i386:x86-64")
+	g.prints("/x $cs", "0x23")
+	g.prints("$rbx", "4")
+	g.prints("/x $r12", "0x1122334455667788")
+	if hit := g.resume("stepi"); hit.pc != g.value("&inside")+1 {
+		t.Errorf("%v", hit)
+	}
+	g.runs("set $rbx = 6", "break *wide")
+	if hit := g.resume("continue"); hit.reason != "breakpoint-hit" || hit.pc != g.value("&wide") {
+		t.Fatalf("%v", hit)
+	}
+	g.prints("/x $cs", "0x33")
+	g.prints("$rdi", "7")
+	g.prints("/x $r12", "0x1122334455667788")
+	g.exits("continue", 7)
+}
+
+// TestStepThroughSystemCallOf32Bits steps by instructions through the kernel's
+// own code for system calls of 32-bit programs, in the vdso, where a condition
+// in the server has stopped it before the call that is wanted.
+func TestStepThroughSystemCallOf32Bits(t *testing.T) {
+	s := newSession(t)
+	program := native(t, "threads.c", inferiors.PIE32)
+	v := s.launch(program, "1")
+	g := s.connected(v, program)
+	g.runs("set breakpoint condition-evaluation target", "break main")
+	g.stopsIn("continue", "breakpoint-hit", "main")
+	g.run("break __kernel_vsyscall if $eax == 4") // write(2)
+	g.stopsIn("continue", "breakpoint-hit", "__kernel_vsyscall")
+	g.prints("$eax", "4")
+	g.prints("$ebx", "1")
+	g.prints("$edx", "9")
+	steps := 0
+	for g.resume("stepi").function == "__kernel_vsyscall" {
+		if steps++; steps > 20 {
+			t.Fatal("the system call does not return")
+		}
+	}
+	if steps == 0 {
+		t.Error("no step in the vdso")
+	}
+	g.prints("$eax", "9")
+	v.stdout.wait(t, "worked 1\n")
+	g.run("delete")
+	g.exits("continue", 0)
 }
 
 // TestSignalInformation compares what gdb is shown of signals with what the

@@ -186,7 +186,7 @@ func native(dir, source string, link Link) (string, error) {
 	args := append([]string{"-g", "-O0", "-pthread", "-fno-omit-frame-pointer"}, own...)
 	args = append(args, "-o", program, source)
 	switch source {
-	case "registers.S", "tiny.S", "registers32.S", "bitness.S":
+	case "registers.S", "tiny.S", "registers32.S", "bitness.S", "narrow.S":
 		args = append(args, "-nostdlib")
 	case "library.c":
 		if err := objects(dir, compiler, others, "linked", "plugin"); err != nil {
