@@ -11,36 +11,14 @@ import (
 	"rspd/test/inferiors"
 )
 
-// notAgain are the tests whose programs are assembly for x86-64, that look at
-// what only 64-bit programs have, or that have 32-bit programs anyway.
-var notAgain = []string{
-	"TestExecChangesBits", "TestBothBits", "TestSignalInformation", "TestThreadLocalAddresses", "TestLinks32",
-	"TestAttachTo32Bits", "TestNarrowCode", "TestStepThroughSystemCallOf32Bits", "TestRegistersOf32Bits", "TestWriteRegistersOf32Bits", "TestWriteSegmentOf32Bits", "TestBitnessOfCode",
-	"TestSessions", "TestCPlusPlus", "TestRegisters", "TestWriteRegisters", "TestWriteVectorRegisters", "TestJump",
-	// fs_base
-	"TestThreadLocal",
-	// gdb unwinds 32-bit code that waits in a system call by the vdso, which it
-	// finds in a list of mappings that the kernel has not for an ended leader.
-	"TestAttachLeaderGone",
-	// A variable of 8 bytes is two accesses.
-	"TestWatchWrites/quad", "TestWatchReads/quad",
-}
-
-// TestWith32Bits runs all tests again with the C inferiors built for 32 bits.
+// TestWith32Bits runs all tests again with the C programs built for 32 bits.
 func TestWith32Bits(t *testing.T) {
-	if bits32 {
-		t.Skip("this is it")
-	}
+	notAgain(t, "this is it")
 	newSession(t)
 	native(t, "loop.c", inferiors.PIE32)
-	var skipped []string
-	for _, name := range notAgain {
-		skipped = append(skipped, "^"+strings.ReplaceAll(name, "/", "$/^")+"$")
-	}
-	again := exec.Command(os.Args[0], "-test.skip", strings.Join(skipped, "|"))
+	again := exec.Command(os.Args[0], "-test.timeout=10m")
 	again.Env = append(os.Environ(), "RSPD_TEST_BITS=32", "RSPD_SERVER="+serverPath)
-	output, err := again.CombinedOutput()
-	if err != nil {
+	if output, err := again.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, output)
 	}
 }
@@ -58,6 +36,7 @@ func (s *session) atLoaded32() (*server, *gdb) {
 }
 
 func TestRegistersOf32Bits(t *testing.T) {
+	notAgain(t, "it has 32-bit programs anyway")
 	s := newSession(t)
 	_, g := s.atLoaded32()
 	g.matches("show architecture", `currently "i386"`)
@@ -103,6 +82,7 @@ func TestRegistersOf32Bits(t *testing.T) {
 // TestWriteRegistersOf32Bits writes registers, and has the program store what it
 // finds in them, and step over system calls.
 func TestWriteRegistersOf32Bits(t *testing.T) {
+	notAgain(t, "it has 32-bit programs anyway")
 	s := newSession(t)
 	v, g := s.atLoaded32()
 	g.runs(
@@ -128,6 +108,7 @@ func TestWriteRegistersOf32Bits(t *testing.T) {
 // TestWriteSegmentOf32Bits gives %gs another selector: with it comes the other
 // segment, as when the program loads it.
 func TestWriteSegmentOf32Bits(t *testing.T) {
+	notAgain(t, "it has 32-bit programs anyway")
 	gnuLacks(t, "13.1 leaves the segment's base")
 	s := newSession(t)
 	_, g := s.atLoaded32()
@@ -144,6 +125,7 @@ func TestWriteSegmentOf32Bits(t *testing.T) {
 // TestBitnessOfCode is in 64-bit code of a 32-bit program: gdb sees the
 // program's registers, and the others keep their values.
 func TestBitnessOfCode(t *testing.T) {
+	notAgain(t, "it has 32-bit programs anyway")
 	gnuLacks(t, "13.1 clears the upper halves of registers that it writes")
 	s := newSession(t)
 	program := native(t, "bitness.S", inferiors.NoPIE32)
@@ -171,6 +153,7 @@ func TestBitnessOfCode(t *testing.T) {
 
 // TestNarrowCode is in 32-bit code of a 64-bit program.
 func TestNarrowCode(t *testing.T) {
+	notAgain(t, "its program is assembly")
 	s := newSession(t)
 	program := native(t, "narrow.S", inferiors.NoPIE)
 	v := s.launch(program)
@@ -200,6 +183,7 @@ func TestNarrowCode(t *testing.T) {
 // own code for system calls of 32-bit programs, in the vdso, where a condition
 // in the server has stopped it before the call that is wanted.
 func TestStepThroughSystemCallOf32Bits(t *testing.T) {
+	notAgain(t, "it has 32-bit programs anyway")
 	s := newSession(t)
 	program := native(t, "threads.c", inferiors.PIE32)
 	v := s.launch(program, "1")
@@ -229,6 +213,7 @@ func TestStepThroughSystemCallOf32Bits(t *testing.T) {
 // TestSignalInformation compares what gdb is shown of signals with what the
 // program's handlers are told, in which each kind of signal has its own members.
 func TestSignalInformation(t *testing.T) {
+	notAgain(t, "it has 32-bit programs anyway")
 	for _, link := range []inferiors.Link{inferiors.PIE, inferiors.PIE32} {
 		t.Run(string(link), func(t *testing.T) {
 			child := []string{"_sigchld.si_pid", "_sigchld.si_uid", "_sigchld.si_status"}
@@ -314,6 +299,7 @@ func (g *gdb) bits(want int) {
 // TestExecChangesBits follows a program that becomes one of the other kind and
 // then one of its own again.
 func TestExecChangesBits(t *testing.T) {
+	notAgain(t, "it has 32-bit programs anyway")
 	for name, mode := range map[string][]string{"directly": nil, "in a child": {"fork"}} {
 		t.Run(name, func(t *testing.T) {
 			s := newSession(t)
@@ -340,6 +326,7 @@ func TestExecChangesBits(t *testing.T) {
 
 // TestBothBits keeps a 64-bit parent and its 32-bit child.
 func TestBothBits(t *testing.T) {
+	notAgain(t, "it has 32-bit programs anyway")
 	s := newSession(t)
 	wide, narrow := native(t, "become.c", inferiors.PIE), native(t, "become.c", inferiors.PIE32)
 	v := s.launch(wide, "fork", narrow)
@@ -364,6 +351,7 @@ func TestBothBits(t *testing.T) {
 // TestAttachTo32Bits attaches to a 32-bit program that waits in a system call,
 // calls a function of it, and lets the system call go on.
 func TestAttachTo32Bits(t *testing.T) {
+	notAgain(t, "it has 32-bit programs anyway")
 	gnuLacks(t, "13.1 puts eax back without its sign, so that the kernel does not make the system call again")
 	s := newSession(t)
 	program := native(t, "threads.c", inferiors.PIE32)
@@ -389,6 +377,7 @@ func TestAttachTo32Bits(t *testing.T) {
 // TestLinks32 runs 32-bit programs of all kinds with threads, of which each has
 // its own variables.
 func TestLinks32(t *testing.T) {
+	notAgain(t, "it has 32-bit programs anyway")
 	for _, link := range inferiors.Links32 {
 		t.Run(string(link), func(t *testing.T) {
 			s := newSession(t)

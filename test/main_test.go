@@ -91,13 +91,22 @@ func need(t *testing.T, tool string) string {
 	return path
 }
 
-// bits32 has the C inferiors be programs of 32 bits; see TestWith32Bits.
+// bits32 has the C programs be programs of 32 bits; see TestWith32Bits.
 var bits32 = os.Getenv("RSPD_TEST_BITS") == "32"
+
+// notAgain skips a test when all tests run again with programs of 32 bits, for
+// the given reason.
+func notAgain(t *testing.T, reason string) {
+	t.Helper()
+	if bits32 {
+		t.Skip("with 32 bits: " + reason)
+	}
+}
 
 // native builds a C, C++ or assembly inferior.
 func native(t *testing.T, source string, link inferiors.Link) string {
 	t.Helper()
-	if bits32 {
+	if bits32 && filepath.Ext(source) == ".c" {
 		link = link.Of32Bits()
 	}
 	return built(t)(builder.Native(source, link))

@@ -22,6 +22,7 @@ func (s *session) atLoaded() (*server, *gdb) {
 }
 
 func TestRegisters(t *testing.T) {
+	notAgain(t, "its program is assembly")
 	s := newSession(t)
 	_, g := s.atLoaded()
 	for name, want := range map[string]string{
@@ -54,6 +55,7 @@ func TestRegisters(t *testing.T) {
 // TestWriteRegisters writes registers and has the program store what it finds
 // in them.
 func TestWriteRegisters(t *testing.T) {
+	notAgain(t, "its program is assembly")
 	s := newSession(t)
 	_, g := s.atLoaded()
 	g.runs(
@@ -76,6 +78,7 @@ func TestWriteRegisters(t *testing.T) {
 }
 
 func TestWriteVectorRegisters(t *testing.T) {
+	notAgain(t, "its program is assembly")
 	cpu, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
 		t.Fatal(err)
@@ -96,6 +99,7 @@ func TestWriteVectorRegisters(t *testing.T) {
 }
 
 func TestJump(t *testing.T) {
+	notAgain(t, "its program is assembly")
 	s := newSession(t)
 	_, g := s.atLoaded()
 	g.run("set $r12 = 3")
@@ -134,6 +138,7 @@ func TestMemory(t *testing.T) {
 // TestWithoutTargetDescription has a gdb that reads none: it gets the registers
 // that it then expects.
 func TestWithoutTargetDescription(t *testing.T) {
+	notAgain(t, "it has 32-bit programs anyway")
 	for _, link := range []inferiors.Link{inferiors.PIE, inferiors.PIE32} {
 		t.Run(string(link), func(t *testing.T) {
 			s := newSession(t)

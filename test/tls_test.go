@@ -19,6 +19,7 @@ func (g *gdb) seesAs(variable, its, value string) {
 // TestThreadLocalAddresses looks at thread-local variables of the program and of
 // libraries in threads that have them, and in threads that don't yet.
 func TestThreadLocalAddresses(t *testing.T) {
+	notAgain(t, "it has 32-bit programs anyway")
 	links := slices.Concat([]inferiors.Link{inferiors.Musl, inferiors.MuslStatic}, inferiors.Links, inferiors.Links32)
 	for _, link := range links {
 		t.Run(string(link), func(t *testing.T) {

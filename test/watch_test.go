@@ -41,6 +41,9 @@ func TestWatchWrites(t *testing.T) {
 		{"quad", "d", "0", "1229782938247303441", "2459565876494606882"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.name == "quad" {
+				notAgain(t, "it takes two accesses")
+			}
 			s := newSession(t)
 			g := s.watching()
 			g.matches("watch "+c.name, "Hardware watchpoint 2: "+c.name)
@@ -60,6 +63,9 @@ func TestWatchReads(t *testing.T) {
 		{"byte", `34 '"'`}, {"half", "8738"}, {"word", "572662306"}, {"quad", "2459565876494606882"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.name == "quad" {
+				notAgain(t, "it takes two accesses")
+			}
 			s := newSession(t)
 			g := s.watching()
 			g.runs("break loads", "continue")
