@@ -7,11 +7,13 @@ import (
 	"rspd/threads"
 )
 
+// signalSet leaves out signals that cannot occur: those that Linux does not
+// have, and second names for one, such as SIGPOLL, whose number is reported as
+// SIGIO.
 func signalSet(signals []rsp.Signal) threads.SignalSet {
 	var set threads.SignalSet
 	for _, signal := range signals {
-		// A signal that Linux does not have cannot occur.
-		if number, ok := signal.Linux(); ok {
+		if number, ok := signal.Linux(); ok && rsp.SignalFromLinux(number) == signal {
 			set.Add(unix.Signal(number))
 		}
 	}

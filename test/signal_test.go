@@ -227,3 +227,43 @@ func TestGroupStop(t *testing.T) {
 	g.exits("signal 0", 0)
 	v.stdout.wait(t, "continued\n")
 }
+
+// TestSecondNameOfASignal stops for SIGIO although gdb passes SIGPOLL, which is
+// the same signal on Linux.
+func TestSecondNameOfASignal(t *testing.T) {
+	s := newSession(t)
+	v, g := s.signals("wait")
+	g.runs("handle SIGPOLL nostop noprint pass", "handle SIGIO stop print nopass")
+	g.start("continue")
+	v.stdout.wait(t, "ready\n")
+	if err := syscall.Kill(v.inferior, syscall.SIGIO); err != nil {
+		t.Fatal(err)
+	}
+	if got := g.stopped("kill"); got.signal != "SIGIO" {
+		t.Fatalf("%v", got)
+	}
+	g.run("kill")
+}
+
+// TestNextAmongSignals steps by lines through a loop while signals come that the
+// program handles and gdb passes on: no step may end in the handler.
+func TestNextAmongSignals(t *testing.T) {
+	s := newSession(t)
+	program := native(t, "hits.c", inferiors.PIE)
+	v := s.launch(program, "1", "100000", "timer")
+	g := s.connected(v, program)
+	g.runs("handle SIGALRM nostop noprint pass", "break visited if alarms > 2")
+	g.stopsIn("continue", "breakpoint-hit", "visited")
+	g.runs("delete", "finish")
+	if got := g.stopped("finish"); got.function != "visitor" {
+		t.Fatalf("%v", got)
+	}
+	before := g.value("alarms")
+	for range 40 {
+		g.stopsIn("next", "end-stepping-range", "visitor")
+	}
+	if g.value("alarms") == before {
+		t.Error("no signal came")
+	}
+	g.run("kill")
+}

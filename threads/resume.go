@@ -112,7 +112,7 @@ func (t *Table) passes(lwp *LWP, signal unix.Signal) bool {
 	if lwp.Process.unwatched {
 		return true
 	}
-	if !t.Pass.Has(signal) || lwp.asked.Kind == Step {
+	if !t.Pass.Has(signal) || lwp.asked.steps() {
 		return false
 	}
 	if signal == unix.SIGSEGV || signal == unix.SIGILL {
