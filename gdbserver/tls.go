@@ -12,7 +12,9 @@ import (
 
 // threadPointer is what a thread's C library finds the thread's own data by; 0
 // if there is none yet. A 32-bit program has it as the base of the segment in
-// %gs, which set_thread_area(2) has put into the thread's descriptor table.
+// %gs, which set_thread_area(2) has put into the thread's descriptor table; the
+// kernel gives it with the registers whether or not the processor has FSGSBASE
+// (arch/x86/kernel/process_64.c, x86_gsbase_read_task).
 func threadPointer(lwp *threads.LWP) (uint64, error) {
 	registers, err := lwp.Registers()
 	switch {
