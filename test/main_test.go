@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"rspd/test/inferiors"
@@ -101,6 +102,34 @@ func notAgain(t *testing.T, reason string) {
 	if bits32 {
 		t.Skip("with 32 bits: " + reason)
 	}
+}
+
+// programCounter is the number of that register in the target description.
+func programCounter() int {
+	if bits32 {
+		return 8
+	}
+	return 16
+}
+
+// i386Numbers are the numbers that 32-bit programs have for system calls, by
+// those for 64-bit ones (asm/unistd_32.h).
+var i386Numbers = map[int]int{
+	syscall.SYS_READ: 3, syscall.SYS_CLOSE: 6, syscall.SYS_EXECVE: 11, syscall.SYS_UMASK: 60, syscall.SYS_CLONE: 120,
+	syscall.SYS_NANOSLEEP: 162, syscall.SYS_VFORK: 190, syscall.SYS_EXIT_GROUP: 252,
+}
+
+// number is the number of a system call for the programs of the tests.
+func number(t *testing.T, call int) int {
+	t.Helper()
+	if !bits32 {
+		return call
+	}
+	its, known := i386Numbers[call]
+	if !known {
+		t.Fatalf("the number of system call %d for 32-bit programs is not in the table", call)
+	}
+	return its
 }
 
 // native builds a C, C++ or assembly inferior.

@@ -70,22 +70,26 @@ func pairs(numbers ...int) []string {
 }
 
 func TestCatchSyscalls(t *testing.T) {
-	umask, closing, end := syscall.SYS_UMASK, syscall.SYS_CLOSE, fmt.Sprintf(">%d", syscall.SYS_EXIT_GROUP)
+	umask, closing, exit := number(t, syscall.SYS_UMASK), number(t, syscall.SYS_CLOSE), number(t, syscall.SYS_EXIT_GROUP)
+	execve, vfork, clone := number(t, syscall.SYS_EXECVE), number(t, syscall.SYS_VFORK), number(t, syscall.SYS_CLONE)
+	sleep, read := number(t, syscall.SYS_NANOSLEEP), number(t, syscall.SYS_READ)
+	entry := func(number int) string { return fmt.Sprintf(">%d", number) }
+	back := func(number int) string { return fmt.Sprintf("<%d", number) }
 	for _, test := range []struct {
 		name, catch, mode string
 		want              []string
 	}{
-		{"all", "QCatchSyscalls:1", "plain", append(pairs(umask, umask, umask, closing), end, "exited 4")},
-		{"list", fmt.Sprintf("QCatchSyscalls:1;%x;%x", closing, syscall.SYS_EXIT_GROUP), "plain", append(pairs(closing), end, "exited 4")},
+		{"all", "QCatchSyscalls:1", "plain", append(pairs(umask, umask, umask, closing), entry(exit), "exited 4")},
+		{"list", fmt.Sprintf("QCatchSyscalls:1;%x;%x", closing, exit), "plain", append(pairs(closing), entry(exit), "exited 4")},
 		{"none", "QCatchSyscalls:0", "plain", []string{"exited 4"}},
-		{"across exec", fmt.Sprintf("QCatchSyscalls:1;%x;%x", syscall.SYS_EXECVE, umask), "exec",
-			append([]string{fmt.Sprintf(">%d", syscall.SYS_EXECVE), "exec", fmt.Sprintf("<%d", syscall.SYS_EXECVE)}, append(pairs(umask, umask, umask), "exited 4")...)},
-		{"around vfork", fmt.Sprintf("QCatchSyscalls:1;%x;%x", syscall.SYS_VFORK, syscall.SYS_EXECVE), "vfork",
-			[]string{fmt.Sprintf(">%d", syscall.SYS_VFORK), "vfork", "vforkdone", fmt.Sprintf("<%d", syscall.SYS_VFORK), "SIGCHLD", "exited 4"}},
-		{"around fork", fmt.Sprintf("QCatchSyscalls:1;%x;%x", syscall.SYS_CLONE, syscall.SYS_UMASK), "fork",
-			[]string{fmt.Sprintf(">%d", syscall.SYS_CLONE), "fork", fmt.Sprintf("<%d", syscall.SYS_CLONE), "SIGCHLD", "exited 4"}},
-		{"interrupted and restarted", fmt.Sprintf("QCatchSyscalls:1;%x;%x", syscall.SYS_NANOSLEEP, syscall.SYS_READ), "interrupted",
-			[]string{">35", "<35", "SIGALRM", "fork", ">0", "<0", "SIGALRM", ">0", "<0", "SIGCHLD", "exited 4"}},
+		{"across exec", fmt.Sprintf("QCatchSyscalls:1;%x;%x", execve, umask), "exec",
+			append([]string{entry(execve), "exec", back(execve)}, append(pairs(umask, umask, umask), "exited 4")...)},
+		{"around vfork", fmt.Sprintf("QCatchSyscalls:1;%x;%x", vfork, execve), "vfork",
+			[]string{entry(vfork), "vfork", "vforkdone", back(vfork), "SIGCHLD", "exited 4"}},
+		{"around fork", fmt.Sprintf("QCatchSyscalls:1;%x;%x", clone, umask), "fork",
+			[]string{entry(clone), "fork", back(clone), "SIGCHLD", "exited 4"}},
+		{"interrupted and restarted", fmt.Sprintf("QCatchSyscalls:1;%x;%x", sleep, read), "interrupted",
+			[]string{entry(sleep), back(sleep), "SIGALRM", "fork", entry(read), back(read), "SIGALRM", entry(read), back(read), "SIGCHLD", "exited 4"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newSession(t)
@@ -116,9 +120,13 @@ func TestMonitorSyscall(t *testing.T) {
 		}
 		return string(text)
 	}
-	p.must("QCatchSyscalls:1;%x;%x", syscall.SYS_UMASK, syscall.SYS_CLOSE)
+	umask, closing, kind := number(t, syscall.SYS_UMASK), number(t, syscall.SYS_CLOSE), "x86-64"
+	if bits32 {
+		kind = "i386"
+	}
+	p.must("QCatchSyscalls:1;%x;%x", umask, closing)
 	p.resumeTo(rsp.StopSyscallEntry, "vCont;c")
-	if got, want := monitor(), "x86-64 system call 95 (0x12, "; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "), about to be made\n") {
+	if got, want := monitor(), fmt.Sprintf("%s system call %d (0x12, ", kind, umask); !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "), about to be made\n") {
 		t.Errorf("at the entry: %q", got)
 	}
 	for range 4 {
@@ -130,7 +138,7 @@ func TestMonitorSyscall(t *testing.T) {
 	}
 	p.resumeTo(rsp.StopSyscallEntry, "vCont;c")
 	p.resumeTo(rsp.StopSyscallReturn, "vCont;c")
-	if got, want := monitor(), "x86-64 system call 3 (0x1869f, "; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, ") = -9 EBADF (bad file descriptor)\n") {
+	if got, want := monitor(), fmt.Sprintf("%s system call %d (0x1869f, ", kind, closing); !strings.HasPrefix(got, want) || !strings.HasSuffix(got, ") = -9 EBADF (bad file descriptor)\n") {
 		t.Errorf("at the failed return: %q", got)
 	}
 }
@@ -170,7 +178,7 @@ func TestCatchSyscallInGDB(t *testing.T) {
 			t.Fatalf("return %d: %v", i, stop)
 		}
 	}
-	g.prints("$rax", "23")
+	g.prints("$al", "23")
 	if stop := g.resume("continue"); stop.reason != "syscall-entry" {
 		t.Fatalf("exit_group: %v", stop)
 	}

@@ -66,7 +66,7 @@ func (e *threadEvents) beforeFirstInstruction(stop *rsp.StopReply) {
 	}
 	pc := func(registers []rsp.RegisterValue) string {
 		for _, register := range registers {
-			if register.Number == 16 {
+			if register.Number == programCounter() {
 				return fmt.Sprintf("%x", register.Value)
 			}
 		}
