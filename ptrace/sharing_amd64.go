@@ -41,12 +41,12 @@ func (t *Tracer) MadeSharing(creator int) (bool, error) {
 	if err := t.Registers(creator, &registers); err != nil {
 		return false, err
 	}
-	number, argument := registers.OrigRax&^x32Bit, registers.Rdi
-	plain := uint64(cloneNumber)
+	number, arguments := registers.SyscallOf(call.ABI)
+	argument, plain := arguments[0], uint64(cloneNumber)
 	if call.ABI == SyscallI386 {
-		number, argument, plain = registers.OrigRax&0xffffffff, registers.Rbx&0xffffffff, cloneNumberI386
+		plain = cloneNumberI386
 	}
-	switch number {
+	switch number &^ x32Bit {
 	case plain:
 		return argument&sharesMemoryFlag != 0, nil
 	case clone3Number:

@@ -37,6 +37,17 @@ const (
 	SyscallReturn
 )
 
+// SyscallOf reads the number and the arguments of the system call that a thread
+// is in from its registers, where the kernel leaves them until it returns
+// (arch/x86/entry/calling.h). execve has cleared the arguments when it returns.
+func (r *Registers) SyscallOf(abi SyscallABI) (number uint64, arguments [6]uint64) {
+	if abi == SyscallI386 {
+		const low = 0xffffffff
+		return r.OrigRax & low, [6]uint64{r.Rbx & low, r.Rcx & low, r.Rdx & low, r.Rsi & low, r.Rdi & low, r.Rbp & low}
+	}
+	return r.OrigRax, [6]uint64{r.Rdi, r.Rsi, r.Rdx, r.R10, r.R8, r.R9}
+}
+
 // Syscall is what PTRACE_GET_SYSCALL_INFO tells of a stopped thread.
 type Syscall struct {
 	Phase SyscallPhase

@@ -184,3 +184,33 @@ func TestCatchSyscallInGDB(t *testing.T) {
 	}
 	g.exits("continue", 4)
 }
+
+// TestCatchSyscallsOfChild: a child begins behind the call that made it, whose
+// return is its creator's to report.
+func TestCatchSyscallsOfChild(t *testing.T) {
+	s := newSession(t)
+	p := s.calling(everyEvent, "fork")
+	clone, umask := number(t, syscall.SYS_CLONE), number(t, syscall.SYS_UMASK)
+	p.must("QCatchSyscalls:1;%x;%x", clone, umask)
+	p.resumeTo(rsp.StopSyscallEntry, "vCont;c")
+	fork := p.resumeTo(rsp.StopFork, "vCont;c")
+	for _, want := range []rsp.StopEvent{rsp.StopSyscallEntry, rsp.StopSyscallReturn} {
+		stop := p.resumeTo(want, "vCont;c:p%x.-1", fork.Child.PID)
+		if stop.Thread != fork.Child || stop.Syscall != umask {
+			t.Errorf("%v of %d in %v", want, stop.Syscall, stop.Thread)
+		}
+	}
+}
+
+// TestCatchSyscallInTheMiddle asks for a call that was entered already.
+func TestCatchSyscallInTheMiddle(t *testing.T) {
+	s := newSession(t)
+	p := s.calling(everyEvent, "vfork")
+	vfork := p.resumeTo(rsp.StopVfork, "vCont;c")
+	p.must("D;%x", vfork.Child.PID)
+	p.resumeTo(rsp.StopVforkDone, "vCont;c")
+	p.must("QCatchSyscalls:1;%x", number(t, syscall.SYS_VFORK))
+	if stop := p.resumeTo(rsp.StopSyscallReturn, "vCont;c"); stop.Syscall != number(t, syscall.SYS_VFORK) {
+		t.Errorf("the return is of %d", stop.Syscall)
+	}
+}

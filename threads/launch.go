@@ -37,7 +37,7 @@ func (t *Table) Launch(program ptrace.Program, further int) (*Process, error) {
 	}
 	process := t.addProcess(pid, space)
 	lwp := process.addLWP(pid)
-	lwp.inSyscall = true
+	lwp.inSyscall, lwp.launching = true, true
 	t.turn = pid
 	return process, nil
 }

@@ -43,10 +43,13 @@ type LWP struct {
 	// left to meet a trap.
 	rejoining bool
 	// syscall is the system call that it is in or was in last, as far as the
-	// stops around them were asked for, and syscallTold says that the client
-	// knows of its entry.
-	syscall     ptrace.Syscall
-	syscallTold bool
+	// stops around them were asked for, and followed says that they were ever
+	// since its entry.
+	syscall  ptrace.Syscall
+	followed bool
+	// launching says that it is in the execve that began its life here, which
+	// is not the program's.
+	launching bool
 	// options are the events of it that the client wants.
 	options ThreadOptions
 	// unreported says that the client was not told of its birth yet, though it

@@ -108,10 +108,8 @@ type randomClient struct {
 	ends     map[int]Stop
 	children map[int]Stop
 	vforks   map[int]int
-	// births and exits are what was reported of threads, calls the system calls
-	// whose entry was reported and whose return was not.
+	// births and exits are what was reported of threads.
 	births, exits map[int]Stop
-	calls         map[int]uint64
 	execs         map[int]int
 	// known are the processes that were ever in the table; killed those that
 	// the client ended, detached those that it let go.
@@ -264,7 +262,7 @@ func runSchedule(seed uint64) (c *randomClient, failed string) {
 	kernel := simulation.NewKernel(scheduler, randomPrograms(random))
 	c = &randomClient{random: random, kernel: kernel, started: map[*LWP]int{}, partial: map[*LWP]bool{}, chosen: map[*LWP]unix.Signal{},
 		ends: map[int]Stop{}, children: map[int]Stop{}, vforks: map[int]int{}, execs: map[int]int{},
-		births: map[int]Stop{}, exits: map[int]Stop{}, calls: map[int]uint64{},
+		births: map[int]Stop{}, exits: map[int]Stop{},
 		known: map[int]bool{}, killed: map[int]bool{}, detached: map[int]bool{},
 		passed: map[*LWP]uint64{}, kept: map[*LWP][]unix.Signal{}, executions: map[*LWP]int{}}
 	c.table = NewTable(watchedKernel{simulated{kernel}, c})
@@ -869,16 +867,13 @@ func (c *randomClient) judge(stop Stop) {
 		if !lwp.Process.syscalls.Has(stop.Syscall) {
 			c.failf("thread %d is reported before a system call that is not caught", lwp.TID)
 		}
-		c.calls[lwp.TID] = stop.Syscall
 	case SyscallReturn:
-		entered, found := c.calls[lwp.TID]
-		if stop.Syscall == uint64(simulation.Exec) && lwp.TID == stop.PID {
-			break // another thread may have entered it
+		if !lwp.Process.syscalls.Has(stop.Syscall) {
+			c.failf("thread %d is reported after a system call that is not caught", lwp.TID)
 		}
-		if !found || entered != stop.Syscall {
-			c.failf("thread %d returns from system call %d and entered %d (%v)", lwp.TID, stop.Syscall, entered, found)
+		if task.Call != stop.Syscall {
+			c.failf("thread %d returns from %v, not %v", lwp.TID, simulation.Operation(task.Call), simulation.Operation(stop.Syscall))
 		}
-		delete(c.calls, lwp.TID)
 	case NoResumed:
 		for _, other := range c.table.lwps {
 			task, alive := c.kernel.Task(other.TID)

@@ -140,7 +140,6 @@ func (t *Table) stillPending(lwp *LWP) bool {
 		if lwp.Process.syscalls.Has(stop.Syscall) {
 			return true
 		}
-		lwp.syscallTold = false
 		*stop = Stop{}
 		return false
 	case Stepped:
@@ -257,7 +256,7 @@ func (t *Table) release(lwp *LWP, signal unix.Signal) error {
 	if !lwp.asked.steps() && !lwp.stepsOver && lwp.Process.syscalls.any() {
 		return t.kernel.ContinueToSyscall(lwp.TID, signal)
 	}
-	lwp.syscallTold = false
+	lwp.followed, lwp.launching = false, false
 	if lwp.asked.steps() || lwp.stepsOver {
 		return t.kernel.Step(lwp.TID, signal)
 	}

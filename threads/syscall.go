@@ -40,8 +40,8 @@ func (s SyscallSet) Has(number uint64) bool {
 // stops for one or the other, and where the client steps on from an entry the
 // step ends at the return.
 //
-// A return is reported only where the entry was, so that they come in pairs;
-// exit(2) and its like have none.
+// A return is reported whether the entry was or not: the client may have wanted
+// to know only since then. exit(2) and its like have none.
 //
 // A list still stops the process twice in every call. A seccomp filter
 // (SECCOMP_RET_TRACE) would stop it in those of the list alone, but it cannot be
@@ -62,25 +62,34 @@ func (t *Table) syscallStop(lwp *LWP, stop Stop) (Stop, error) {
 	if err := t.kernel.Syscall(lwp.TID, &call); err != nil {
 		return stop, err
 	}
-	told := lwp.syscallTold
-	lwp.syscallTold = false
+	launching := lwp.launching
+	lwp.launching = false
 	switch call.Phase {
 	case ptrace.SyscallEntry:
-		lwp.inSyscall = true
+		lwp.inSyscall, lwp.followed = true, true
 		lwp.syscall = call
-		if lwp.syscallTold = lwp.Process.syscalls.Has(call.Number); !lwp.syscallTold {
-			return Stop{}, nil
-		}
 		stop.Kind = SyscallEntry
 	case ptrace.SyscallReturn:
-		lwp.syscall.Phase, lwp.syscall.Result, lwp.syscall.Failed = call.Phase, call.Result, call.Failed
-		if !told || !lwp.Process.syscalls.Has(lwp.syscall.Number) {
+		if launching {
 			return Stop{}, nil
 		}
+		if !lwp.followed {
+			// The registers still have what the entry had.
+			registers, err := lwp.Registers()
+			if err != nil {
+				return stop, err
+			}
+			lwp.syscall.Number, lwp.syscall.Arguments = registers.SyscallOf(call.ABI)
+			lwp.syscall.ABI = call.ABI
+		}
+		lwp.followed = false
+		lwp.syscall.Phase, lwp.syscall.Result, lwp.syscall.Failed = call.Phase, call.Result, call.Failed
 		stop.Kind = SyscallReturn
 	default:
 		return Stop{}, nil
 	}
-	stop.Syscall = lwp.syscall.Number
+	if stop.Syscall = lwp.syscall.Number; !lwp.Process.syscalls.Has(stop.Syscall) {
+		return Stop{}, nil
+	}
 	return stop, nil
 }

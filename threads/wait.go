@@ -819,7 +819,7 @@ func (t *Table) execed(lwp *LWP) (Stop, error) {
 	if caller := t.lwps[int(former)]; caller != nil && caller.Process == process {
 		lwp.asked = caller.asked
 		lwp.kept = caller.kept
-		lwp.syscall, lwp.syscallTold = caller.syscall, caller.syscallTold
+		lwp.syscall, lwp.followed = caller.syscall, caller.followed
 		lwp.options = caller.options
 	}
 	for _, other := range slices.Clone(process.lwps) {

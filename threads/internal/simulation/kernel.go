@@ -278,6 +278,8 @@ type TaskState struct {
 	// Sent says that its last signal stop is for a signal that was sent, not
 	// for a trap.
 	Sent bool
+	// Call is the operation of the system call that it is in.
+	Call uint64
 	// Orphan: it runs in memory that was lent by a task that was killed since.
 	// If several had borrowed it, nobody knows any more who uses it.
 	Orphan bool
@@ -294,7 +296,7 @@ func (k *Kernel) Task(tid int) (TaskState, bool) {
 	return TaskState{TID: tid, PID: t.group.pid, Traced: t.traced, Stopped: t.state == stopped && t.waited && !t.listening,
 		Dying: t.killed || t.ending || t.state == zombie, Held: t.vforkChild != nil, Listening: t.listening,
 		Ended: t.state == zombie, JobStopped: t.state == jobStopped, PC: t.registers.Rip, Executed: t.executed,
-		Sent: t.information.sent, Orphan: t.orphan, DebugControl: t.debug[7]}, true
+		Call: t.registers.OrigRax, Sent: t.information.sent, Orphan: t.orphan, DebugControl: t.debug[7]}, true
 }
 
 // TaskIDs are the ids of all tasks, oldest first.

@@ -349,6 +349,10 @@ func (k *Kernel) execute(t *task) {
 
 // perform executes an instruction.
 func (k *Kernel) perform(t *task, instruction Instruction) {
+	t.registers.OrigRax = ^uint64(0)
+	if instruction.Operation.isCall() {
+		t.registers.OrigRax = uint64(instruction.Operation)
+	}
 	// Only the outermost return to the program ends a step.
 	finish := func() { k.finishCall(t) }
 	switch instruction.Operation {
@@ -498,7 +502,7 @@ func (k *Kernel) finishExec(t *task, program int, finish func()) {
 	t.memory = newMemory(k.Programs[program])
 	t.memory.users = 1
 	t.debug, t.resumeFlag, t.orphan = [8]uint64{}, false, false
-	t.registers = ptrace.Registers{Rip: Code}
+	t.registers = ptrace.Registers{Rip: Code, OrigRax: uint64(Exec)}
 	k.letGo(t)
 	t.then = func() { k.stop(t, ptrace.Event{Kind: ptrace.Execed, Signal: unix.SIGTRAP}, uint64(former), finish) }
 }
