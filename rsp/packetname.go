@@ -65,6 +65,7 @@ const (
 	PacketVCont
 	PacketVContQuery
 	PacketCtrlC
+	PacketStopAcknowledgment
 	PacketKillProcess
 	PacketMustReplyEmpty
 	PacketRun
@@ -138,13 +139,14 @@ var packetNames = [PacketCount]string{
 	PacketThreadEvents:         "QThreadEvents",
 	PacketThreadOptions:        "QThreadOptions",
 
-	PacketAttach:         "vAttach",
-	PacketVCont:          "vCont",
-	PacketVContQuery:     "vCont?",
-	PacketCtrlC:          "vCtrlC",
-	PacketKillProcess:    "vKill",
-	PacketMustReplyEmpty: "vMustReplyEmpty",
-	PacketRun:            "vRun",
+	PacketAttach:             "vAttach",
+	PacketVCont:              "vCont",
+	PacketVContQuery:         "vCont?",
+	PacketCtrlC:              "vCtrlC",
+	PacketStopAcknowledgment: "vStopped",
+	PacketKillProcess:        "vKill",
+	PacketMustReplyEmpty:     "vMustReplyEmpty",
+	PacketRun:                "vRun",
 
 	PacketFileClose:    "vFile:close",
 	PacketFileFstat:    "vFile:fstat",

@@ -208,6 +208,8 @@ func (p *Parser) parseV(s *scanner) Request {
 		return bare(s, PacketMustReplyEmpty, theMustReplyEmpty)
 	case "vRun":
 		return parseRun(s)
+	case "vStopped":
+		return bare(s, PacketStopAcknowledgment, theStopAcknowledgment)
 	}
 	return &Unknown{Name: string(name)}
 }

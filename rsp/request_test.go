@@ -68,6 +68,7 @@ var requestTests = []struct {
 		{Kind: ActionRangeStep, RangeStart: 5, RangeEnd: 5, Thread: ThreadID{NoProcess, All}},
 	}}, PacketVCont},
 	{"vCtrlC", &CtrlC{}, PacketCtrlC},
+	{"vStopped", &StopAcknowledgment{}, PacketStopAcknowledgment},
 
 	{"Z0,401136,1", &Breakpoint{Insert: true, Type: SoftwareBreakpoint, Address: 0x401136, Kind: 1, Conditions: [][]byte{}, Commands: [][]byte{}}, PacketInsertBreakpoint},
 	{"z4,7ffd10,8", &Breakpoint{Type: AccessWatchpoint, Address: 0x7ffd10, Kind: 8, Conditions: [][]byte{}, Commands: [][]byte{}}, PacketRemoveBreakpoint},
@@ -302,6 +303,7 @@ var malformedTests = []struct {
 	{"vCont:c", PacketVCont, 5},
 	{"vCont?;", PacketVContQuery, 6},
 	{"vCtrlC;", PacketCtrlC, 6},
+	{"vStopped;", PacketStopAcknowledgment, 8},
 	{"Z", PacketInsertBreakpoint, 1},
 	{"Z0", PacketInsertBreakpoint, 2},
 	{"Z00000000000000005,1,1", PacketInsertBreakpoint, 1},

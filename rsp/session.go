@@ -26,6 +26,16 @@ type NonStop struct{ Enable bool }
 // Packet returns PacketNonStop.
 func (*NonStop) Packet() PacketName { return PacketNonStop }
 
+// StopAcknowledgment is vStopped: the client has taken in the notification
+// "Stop", or the answer to the last vStopped. The answer is the next stop reply,
+// or OK if there is none ("Notification Packets").
+type StopAcknowledgment struct{}
+
+var theStopAcknowledgment = &StopAcknowledgment{}
+
+// Packet returns PacketStopAcknowledgment.
+func (*StopAcknowledgment) Packet() PacketName { return PacketStopAcknowledgment }
+
 // MustReplyEmpty is vMustReplyEmpty: the answer is Empty, as to any packet
 // that is not known.
 type MustReplyEmpty struct{}
