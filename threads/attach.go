@@ -9,9 +9,23 @@ import (
 	"rspd/ptrace"
 )
 
-// Attach takes over a running process with all its threads and stops them.
-// The error names the cause where it is not allowed; then nothing is held.
-func (t *Table) Attach(pid int) (*Process, error) {
+// Attach takes over a running process with all its threads and stops them. In
+// non-stop they go on running, unless job control has stopped them, until the
+// client halts them. The error names the cause where it is not allowed; then
+// nothing is held.
+func (t *Table) Attach(pid int) (process *Process, err error) {
+	err = t.pause(func() error {
+		process, err = t.attach(pid)
+		if process != nil && t.nonStop {
+			process.stopTold = false
+			t.resumed = true
+		}
+		return err
+	})
+	return process, err
+}
+
+func (t *Table) attach(pid int) (*Process, error) {
 	if process := t.find(pid); process != nil {
 		if process.unwatched {
 			t.watch(process)
@@ -61,7 +75,7 @@ func (t *Table) Attach(pid int) (*Process, error) {
 		t.abandon(process)
 		return nil, err
 	}
-	t.turn = leader.TID
+	t.turn, t.latest = leader.TID, pid
 	return process, nil
 }
 

@@ -10,7 +10,7 @@ import (
 	"rspd/ptrace"
 )
 
-// Detach lets a stopped process go on as if it had never been traced: no
+// Detach lets a process that in all-stop is stopped go on as if it had never been traced: no
 // breakpoint in its memory, no debug register set, each signal delivered that
 // it was stopped by and has not had. The process is out of the table then, and
 // its children that were not reported yet are let go too.
@@ -19,6 +19,15 @@ import (
 // without breakpoints until it executes a program. One that shares its memory
 // with another process that stays is not let go but stays traced, unseen.
 func (t *Table) Detach(process *Process) error {
+	return process.whileStopped(func() error { return t.detach(process) })
+}
+
+func (t *Table) detach(process *Process) error {
+	if process.removed {
+		// It ended while the others were stopped.
+		t.forgetEnded(process.PID)
+		return nil
+	}
 	for _, child := range t.UnreportedChildren(process) {
 		if err := t.Detach(child); err != nil {
 			return err
@@ -33,7 +42,8 @@ func (t *Table) Detach(process *Process) error {
 		return t.unwatch(process)
 	}
 	for _, other := range t.processes {
-		if other.vforkParent == process && !other.unwatched {
+		// Before its creator was resumed the child does not hold anybody.
+		if other.vforkParent == process && !other.unwatched && (other.vforkCreator == nil || other.vforkCreator.state == lwpHeld) {
 			return fmt.Errorf("process %d waits for its vfork child %d, which is stopped; detach that first",
 				process.PID, other.PID)
 		}
@@ -88,6 +98,10 @@ func (t *Table) part(lwp *LWP) error {
 // child though its process was let go. A tracer that ends before would take a
 // launched program with it (PTRACE_O_EXITKILL).
 func (t *Table) Finish() error {
+	return t.pause(t.awaitParting)
+}
+
+func (t *Table) awaitParting() error {
 	t.stopping = true
 	for slices.ContainsFunc(t.processes, func(process *Process) bool { return process.parting }) {
 		event, err := t.kernel.WaitFor(ptrace.AnyThread)
@@ -154,6 +168,14 @@ func (t *Table) undelivered(lwp *LWP) unix.Signal {
 
 // Kill ends a process and waits until it is gone.
 func (t *Table) Kill(process *Process) error {
+	return t.pause(func() error { return t.kill(process) })
+}
+
+func (t *Table) kill(process *Process) error {
+	if process.removed {
+		t.forgetEnded(process.PID)
+		return nil
+	}
 	t.stopping = true
 	if err := t.kernel.Kill(process.PID); err != nil && !errors.Is(err, ptrace.ErrGone) {
 		return err

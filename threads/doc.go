@@ -13,6 +13,13 @@
 // for in the same moment is kept with them and reported when they are resumed.
 // An LWP that the client did not resume is never touched.
 //
+// # Non-stop
+//
+// [Table.SetNonStop] changes the mode. Wait then returns with only the LWP that
+// is reported stopped, and waits for [Table.Acknowledge] before it reports the
+// next. What the kernel allows for stopped threads alone (debug registers, to
+// attach, to detach) is done while all of them are stopped for a moment.
+//
 // # Identity
 //
 // The kernel uses thread ids again. An [LWP] is a value of its own for each

@@ -35,6 +35,12 @@ const reportsMark = "-- reports --\n"
 //	resume [TID:ACTION[=SIGNAL]...]   ACTION: continue, step, stay; others continue
 //	insert, remove PID ADDRESS
 //	over PID ADDRESS      insert a breakpoint all of whose hits are passed over
+//	press                 ask for an interrupt
+//	nonstop, allstop      change the mode
+//	go [TID:ACTION...]    as resume, but the others are left alone and nothing is
+//	                      waited for; ACTION: halt as well
+//	wait, ack, again      Wait, Acknowledge until there is nothing, ReportAgain
+//	watch PID ADDRESS     watch eight bytes for writes
 //	detach PID, kill PID, outside PID (SIGKILL by somebody else)
 //	finish                waits for LWPs that were held when they were let go
 type goldenFile struct {
@@ -169,9 +175,24 @@ func (s *goldenSession) command(name string, words []string) error {
 		}
 	case "resume":
 		return s.resume(words)
+	case "go":
+		return s.steer(words, Action{})
+	case "nonstop", "allstop":
+		if err := s.table.SetNonStop(name == "nonstop"); err != nil {
+			return err
+		}
+	case "wait":
+		return s.wait()
+	case "ack":
+		return s.acknowledge()
+	case "again":
+		s.table.ReportAgain()
+		return s.acknowledge()
+	case "press":
+		return s.table.Interrupt()
 	case "outside":
 		s.kernel.KillFromOutside(first())
-	case "insert", "remove", "over", "detach", "kill":
+	case "insert", "remove", "over", "detach", "kill", "watch":
 		if process == nil {
 			return fmt.Errorf("there is no process %d", first())
 		}
@@ -185,6 +206,10 @@ func (s *goldenSession) command(name string, words []string) error {
 				fmt.Fprintf(&s.output, "  judged: %d at %#x\n", lwp.TID, numbers[1])
 				return PassOver
 			})
+		case "watch":
+			if err := process.InsertHardware(HardwareWrite, numbers[1], 8); err != nil {
+				return err
+			}
 		case "detach":
 			if err := s.table.Detach(process); err != nil {
 				return err
@@ -201,7 +226,8 @@ func (s *goldenSession) command(name string, words []string) error {
 	return nil
 }
 
-func (s *goldenSession) resume(words []string) error {
+// steer resumes those that are named, and has the others do something else.
+func (s *goldenSession) steer(words []string, others Action) error {
 	actions := map[int]Action{}
 	for _, word := range words {
 		tid, verb, _ := strings.Cut(word, ":")
@@ -210,7 +236,7 @@ func (s *goldenSession) resume(words []string) error {
 			return err
 		}
 		verb, signal, _ := strings.Cut(verb, "=")
-		kinds := map[string]ActionKind{"stay": Stay, "continue": Continue, "step": Step}
+		kinds := map[string]ActionKind{"stay": Stay, "continue": Continue, "step": Step, "halt": Halt}
 		action := Action{Kind: kinds[verb]}
 		if signal != "" {
 			n, err := strconv.Atoi(signal)
@@ -221,13 +247,43 @@ func (s *goldenSession) resume(words []string) error {
 		}
 		actions[number] = action
 	}
-	err := s.table.Resume(func(lwp *LWP) Action {
+	return s.table.Resume(func(lwp *LWP) Action {
 		if action, found := actions[lwp.TID]; found {
 			return action
 		}
-		return Action{Kind: Continue}
+		return others
 	})
-	if err != nil {
+}
+
+// wait prints the next report in non-stop.
+func (s *goldenSession) wait() error {
+	stop, err := s.table.Wait()
+	switch {
+	case err == ptrace.ErrInput:
+		fmt.Fprintln(&s.output, "nothing happens")
+	case err == ErrIdle:
+		fmt.Fprintln(&s.output, "nothing runs")
+	case err != nil:
+		return err
+	default:
+		fmt.Fprintln(&s.output, describe(stop))
+	}
+	s.show()
+	return nil
+}
+
+func (s *goldenSession) acknowledge() error {
+	for {
+		stop, found, err := s.table.Acknowledge()
+		if !found || err != nil {
+			return err
+		}
+		fmt.Fprintln(&s.output, describe(stop))
+	}
+}
+
+func (s *goldenSession) resume(words []string) error {
+	if err := s.steer(words, Action{Kind: Continue}); err != nil {
 		return err
 	}
 	stop, err := s.table.Wait()

@@ -66,6 +66,12 @@ func (m *image) copyFor(memory Memory) *image {
 			child.lifted = true
 		}
 	}
+	for address, original := range m.below {
+		if !m.holds(address) && original != breakpointInstruction && child.hasInt3(address) {
+			// It was removed after the copy was made.
+			_ = child.put(address, original)
+		}
+	}
 	if child.lifted {
 		child.lifted = false
 		// What cannot be written is not there.
@@ -79,10 +85,15 @@ func (m *image) byteAt(address uint64) (byte, bool) {
 	return m.one[0], n == 1
 }
 
+func (m *image) hasInt3(address uint64) bool {
+	now, ok := m.byteAt(address)
+	return ok && now == breakpointInstruction
+}
+
 // complete tells whether the memory has all its int3s.
 func (m *image) complete() bool {
 	for _, breakpoint := range m.inserted {
-		if now, ok := m.byteAt(breakpoint.address); !breakpoint.out && !(ok && now == breakpointInstruction) {
+		if !breakpoint.out && !m.hasInt3(breakpoint.address) {
 			return false
 		}
 	}
@@ -92,7 +103,7 @@ func (m *image) complete() bool {
 // clean puts bytes back where there is an int3.
 func (m *image) clean(below map[uint64]byte) {
 	for address, original := range below {
-		if now, ok := m.byteAt(address); ok && now == breakpointInstruction && original != breakpointInstruction {
+		if m.hasInt3(address) && original != breakpointInstruction {
 			// What cannot be written is not there: it has ended since.
 			_ = m.put(address, original)
 		}

@@ -38,7 +38,7 @@ func (t *Table) Launch(program ptrace.Program, further int) (*Process, error) {
 	process := t.addProcess(pid, space)
 	lwp := process.addLWP(pid)
 	lwp.inSyscall, lwp.launching = true, true
-	t.turn = pid
+	t.turn, t.latest = pid, pid
 	return process, nil
 }
 

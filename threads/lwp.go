@@ -39,6 +39,9 @@ type LWP struct {
 	groupStopped unix.Signal
 	// interrupting says that an interrupt was sent and no stop has come yet.
 	interrupting bool
+	// halting says that the client has told it to stop and has not been told
+	// yet that it did; again, that its last report is to be made again.
+	halting, again bool
 	// rejoining says that it has to enter its job-control stop again, which it
 	// left to meet a trap.
 	rejoining bool

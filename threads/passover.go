@@ -29,7 +29,7 @@ type keptSignal struct {
 // stays tells whether an LWP that has nothing to report is to stay stopped all
 // the same.
 func (t *Table) stays(lwp *LWP) bool {
-	return t.stopping || t.quiet != nil && t.quiet == lwp.Process.space.image
+	return t.stopping || lwp.halting || t.quiet != nil && t.quiet == lwp.Process.space.image
 }
 
 // dealtWith tells whether a stop is only that of a breakpoint that the LWP is
@@ -48,11 +48,7 @@ func (t *Table) pass(stop Stop) error {
 	if lwp.Process.space.image.holds(stop.Address) {
 		lwp.passing, lwp.passAddress = true, stop.Address
 	}
-	if t.stays(lwp) {
-		t.owing = t.owing || lwp.passing
-		return nil
-	}
-	return t.start(lwp, 0)
+	return t.carryOn(lwp)
 }
 
 // owes tells whether an LWP that is passing still has to step over: the client
@@ -67,7 +63,8 @@ func (t *Table) owes(lwp *LWP) bool {
 	return lwp.passing
 }
 
-// owe puts off the resumption of an LWP until it can step over.
+// owe puts off the resumption of an LWP until it can step over, or until
+// another one has.
 func (t *Table) owe(lwp *LWP, signal unix.Signal) error {
 	if err := t.keep(lwp, signal); err != nil {
 		return err

@@ -3,6 +3,8 @@ package threads
 import (
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"rspd/ptrace"
 )
 
@@ -37,6 +39,8 @@ type Process struct {
 	unwatched bool
 	// parting says that it is let go as soon as the kernel lets its LWPs stop.
 	parting bool
+	// removed says that it is in the table no more.
+	removed bool
 }
 
 // LWPs are its threads, oldest first. The slice is the table's own.
@@ -83,24 +87,19 @@ func (p *Process) Executable() (string, error) {
 // ErrDebugRegistersFull, a refused length, or the kernel's for an address that
 // cannot be watched; then nothing is left changed. All hits are reported.
 func (p *Process) InsertHardware(kind HardwareKind, address, length uint64) error {
-	if err := p.insertHardware(kind, address, length); err != nil {
-		return err
-	}
-	p.hardware.setJudge(kind, address, length, nil)
-	return nil
+	return p.whileStopped(func() error { return p.insertHardware(kind, address, length, nil) })
 }
 
 // InsertHardwareJudged is InsertHardware for a breakpoint, with a judge of its
 // hits, which replaces the one that it had.
 func (p *Process) InsertHardwareJudged(address uint64, judge Judge) error {
-	if err := p.insertHardware(HardwareExecute, address, 1); err != nil {
-		return err
-	}
-	p.hardware.setJudge(HardwareExecute, address, 1, judge)
-	return nil
+	return p.whileStopped(func() error { return p.insertHardware(HardwareExecute, address, 1, judge) })
 }
 
-func (p *Process) insertHardware(kind HardwareKind, address, length uint64) error {
+func (p *Process) insertHardware(kind HardwareKind, address, length uint64, judge Judge) error {
+	if p.removed {
+		return &ptrace.Error{Operation: "watch", TID: p.PID, Errno: unix.ESRCH}
+	}
 	var value []byte
 	if kind == HardwareRead {
 		value = make([]byte, min(length, 64))
@@ -123,12 +122,17 @@ func (p *Process) insertHardware(kind HardwareKind, address, length uint64) erro
 		}
 		break
 	}
+	p.hardware.setJudge(kind, address, length, judge)
 	return nil
 }
 
-// RemoveHardware gives them back. What is not there is removed already.
-func (p *Process) RemoveHardware(kind HardwareKind, address, length uint64) {
-	p.hardware.remove(kind, address, length)
+// RemoveHardware gives them back. What is not there is removed already. The
+// error is one of stopping the LWPs that run.
+func (p *Process) RemoveHardware(kind HardwareKind, address, length uint64) error {
+	return p.whileStopped(func() error {
+		p.hardware.remove(kind, address, length)
+		return nil
+	})
 }
 
 // options are the trace options of one of its threads, which inherits those of
@@ -160,6 +164,9 @@ func (p *Process) removeLWP(lwp *LWP) {
 	}
 	p.table.leave(lwp)
 	p.table.endStepOver(lwp)
+	if p.table.nonStop && len(p.table.early) > 0 {
+		p.table.unsettled = true
+	}
 }
 
 // openSpace opens the memory of a process through a thread that has one.

@@ -134,6 +134,8 @@ type randomClient struct {
 	executions map[*LWP]int
 	// hits, steps and held count what the schedule has tried.
 	hits, steps, held int
+	// nonStop is what only non-stop needs.
+	nonStop randomNonStop
 }
 
 // watchedKernel notes the signals that the table sends.
@@ -143,8 +145,29 @@ type watchedKernel struct {
 }
 
 func (k watchedKernel) Signal(pid, tid int, signal unix.Signal) error {
-	k.client.unkeep(k.client.table.lwps[tid], signal)
+	if lwp := k.client.table.lwps[tid]; lwp != nil {
+		k.client.unkeep(lwp, signal)
+		k.client.nonStop.returned[lwp] = signal
+		delete(k.client.nonStop.signalled, lwp)
+	}
 	return k.simulated.Signal(pid, tid, signal)
+}
+
+func (k watchedKernel) Continue(tid int, signal unix.Signal) error {
+	k.client.checkStopped(tid)
+	return k.simulated.Continue(tid, signal)
+}
+
+func (k watchedKernel) Step(tid int, signal unix.Signal) error {
+	k.client.checkStopped(tid)
+	return k.simulated.Step(tid, signal)
+}
+
+// checkStopped holds that nobody is resumed who runs.
+func (c *randomClient) checkStopped(tid int) {
+	if task, alive := c.kernel.Task(tid); alive && !task.Stopped && !task.Dying {
+		c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("thread %d is resumed and not stopped", tid))
+	}
 }
 
 // unkeep takes a signal out of those that are kept, if it is there.
@@ -168,12 +191,7 @@ func (c *randomClient) noteKept(lwp *LWP) {
 	}
 	// What was kept for a leader goes with it when another thread executes a
 	// program, and takes its id.
-	execs := 0
-	for _, pid := range c.kernel.Execs {
-		if pid == lwp.TID {
-			execs++
-		}
-	}
+	execs := c.executionsOf(lwp.TID)
 	if c.executions[lwp] != execs {
 		c.executions[lwp] = execs
 		delete(c.kept, lwp)
@@ -264,7 +282,8 @@ func runSchedule(seed uint64) (c *randomClient, failed string) {
 		ends: map[int]Stop{}, children: map[int]Stop{}, vforks: map[int]int{}, execs: map[int]int{},
 		births: map[int]Stop{}, exits: map[int]Stop{},
 		known: map[int]bool{}, killed: map[int]bool{}, detached: map[int]bool{},
-		passed: map[*LWP]uint64{}, kept: map[*LWP][]unix.Signal{}, executions: map[*LWP]int{}}
+		passed: map[*LWP]uint64{}, kept: map[*LWP][]unix.Signal{}, executions: map[*LWP]int{},
+		nonStop: newRandomNonStop(seed)}
 	c.table = NewTable(watchedKernel{simulated{kernel}, c})
 	kernel.Resumed = c.checkResumed
 	kernel.Delivered = c.checkDelivered
@@ -293,6 +312,9 @@ func (c *randomClient) play() {
 	}
 	table.Events.Threads = random.IntN(3) == 0
 	c.note("events %+v, pass %#x", table.Events, uint64(table.Pass))
+	if c.nonStop.early {
+		c.must("change to non-stop", table.SetNonStop(true))
+	}
 	if random.IntN(3) > 0 {
 		_, err := table.Launch(ptrace.Program{Path: "0"}, 0)
 		if err != nil && len(c.kernel.Ends) > 0 {
@@ -316,7 +338,13 @@ func (c *randomClient) play() {
 		if len(table.Processes()) == 0 {
 			break
 		}
+		c.changeMode()
 		c.meddle()
+		if table.NonStop() {
+			c.steer(false)
+			c.overhear()
+			continue
+		}
 		c.resume(false)
 		c.wait()
 	}
@@ -422,7 +450,7 @@ func (c *randomClient) meddle() {
 		case n < 11:
 			if points := process.hardware.points; len(points) > 0 {
 				point := points[c.random.IntN(len(points))]
-				process.RemoveHardware(point.kind, point.address, point.length)
+				c.must("remove hardware", process.RemoveHardware(point.kind, point.address, point.length))
 			}
 		case n == 11 && c.random.IntN(2) == 0:
 			c.detach(process)
@@ -433,7 +461,7 @@ func (c *randomClient) meddle() {
 			if c.table.Process(process.PID) != nil {
 				c.failf("process %d is there after it was killed", process.PID)
 			}
-		case n == 13:
+		case n == 13 && !c.elsewhere(process):
 			read := make([]byte, len(code))
 			if got, err := process.Memory().Read(simulation.Code, read); err == nil && string(read[:got]) != string(original[:got]) {
 				c.failf("process %d reads its text as % x, it is % x", process.PID, read, original)
@@ -486,44 +514,47 @@ func (c *randomClient) resume(all bool) {
 			}
 		}
 	}
-	err := c.table.Resume(func(lwp *LWP) Action {
-		action := Action{Kind: Continue}
-		if !all {
-			switch n := c.random.IntN(20); {
-			case n < 4:
-				action.Kind = Step
-			case n < 6:
-				action.Kind = StepRange
-				action.Start = simulation.Code + c.random.Uint64N(10)
-				action.End = action.Start + c.random.Uint64N(12)
-			case n < 9:
-				action.Kind = Stay
-			}
-		}
-		reported := lwp.Reported()
-		if reported.Kind == Signalled && action.Kind != Stay && (all || c.random.IntN(5) > 0) {
-			action.Signal = reported.Signal
-			if reported.Signal == unix.SIGTRAP {
-				action.Signal = 0
-			}
-		}
-		if !all && action.Kind != Stay && c.random.IntN(30) == 0 {
-			action.Signal = unix.SIGALRM
-		}
-		if action.Kind != Stay {
-			c.chosen[lwp] = action.Signal
-			if task, ok := c.kernel.Task(lwp.TID); ok {
-				c.started[lwp] = task.Executed
-				c.executed = len(c.kernel.Execs)
-				c.partial[lwp] = lwp.pending.Kind == Stepped || reported.endsSyscall()
-			}
-		}
-		if action != (Action{Kind: Continue}) {
-			c.note("%d: %+v", lwp.TID, action)
-		}
-		return action
-	})
+	err := c.table.Resume(func(lwp *LWP) Action { return c.chooseAction(lwp, all) })
 	c.must("resume", err)
+}
+
+// chooseAction draws what an LWP is to do.
+func (c *randomClient) chooseAction(lwp *LWP, all bool) Action {
+	action := Action{Kind: Continue}
+	if !all {
+		switch n := c.random.IntN(20); {
+		case n < 4:
+			action.Kind = Step
+		case n < 6:
+			action.Kind = StepRange
+			action.Start = simulation.Code + c.random.Uint64N(10)
+			action.End = action.Start + c.random.Uint64N(12)
+		case n < 9:
+			action.Kind = Stay
+		}
+	}
+	reported := lwp.Reported()
+	if reported.Kind == Signalled && action.Kind != Stay && (all || c.random.IntN(5) > 0) {
+		action.Signal = reported.Signal
+		if reported.Signal == unix.SIGTRAP {
+			action.Signal = 0
+		}
+	}
+	if !all && action.Kind != Stay && c.random.IntN(30) == 0 {
+		action.Signal = unix.SIGALRM
+	}
+	if action.Kind != Stay {
+		c.chosen[lwp] = action.Signal
+		if task, ok := c.kernel.Task(lwp.TID); ok {
+			c.started[lwp] = task.Executed
+			c.executed = len(c.kernel.Execs)
+			c.partial[lwp] = lwp.pending.Kind == Stepped || reported.endsSyscall()
+		}
+	}
+	if action != (Action{Kind: Continue}) {
+		c.note("%d: %+v", lwp.TID, action)
+	}
+	return action
 }
 
 // passBreakpoint gets an LWP past the int3 that it was reported at.
@@ -557,6 +588,9 @@ func (c *randomClient) wait() Stop {
 			if c.asked {
 				if blocked++; blocked > 200 {
 					c.failf("nothing ever answers an interrupt")
+				}
+				if blocked == 100 {
+					c.must("interrupt", c.table.Interrupt())
 				}
 				continue
 			}
@@ -618,7 +652,9 @@ func (c *randomClient) check() {
 		}
 	}
 	for _, lwp := range c.table.lwps {
-		c.noteKept(lwp)
+		if task, alive := c.kernel.Task(lwp.TID); alive && !task.Dying {
+			c.noteKept(lwp)
+		}
 	}
 	count := 0
 	for _, process := range c.table.processes {
@@ -637,7 +673,7 @@ func (c *randomClient) check() {
 			switch lwp.state {
 			case lwpRunning:
 				running++
-				if alive && !task.Dying {
+				if alive && !task.Dying && !c.table.NonStop() {
 					c.failf("thread %d runs although everything should have stopped", lwp.TID)
 				}
 			case lwpHeld:
@@ -661,6 +697,9 @@ func (c *randomClient) check() {
 		lwp := c.table.lwps[tid]
 		_, early := c.table.early[tid]
 		if task.Traced && !task.Dying && lwp == nil && task.Stopped {
+			if early && c.table.NonStop() {
+				continue // its creator may
+			}
 			if early {
 				c.failf("thread %d is stopped, and its creator cannot tell of it any more", tid)
 			}
@@ -678,6 +717,7 @@ func (c *randomClient) check() {
 			}
 		}
 	}
+	c.checkNonStop()
 	if len(c.kernel.Faults) > 0 {
 		c.failf("%s", c.kernel.Faults[0])
 	}
@@ -695,12 +735,15 @@ func (c *randomClient) checkMemory(process *Process) {
 		return
 	}
 	space := process.Memory()
+	if c.elsewhere(process) {
+		return
+	}
 	if _, executed := c.table.lwps[lwp.TID]; !executed {
 		return
 	}
 	for i := range now {
 		want := original[i]
-		if space.image.holds(simulation.Code+uint64(i)) && !space.image.lifted {
+		if at, found := space.image.find(simulation.Code + uint64(i)); found && !space.image.lifted && !space.image.inserted[at].out {
 			want = breakpointInstruction
 		}
 		if now[i] != want {
@@ -719,11 +762,11 @@ func (c *randomClient) checkMemory(process *Process) {
 				spaces[other.space] = true
 			}
 		}
-		if len(spaces) != breakpoint.wanted || breakpoint.wanted == 0 {
+		if stale := breakpoint.wanted == 0 && !(c.table.NonStop() && space.image.stale); len(spaces) != breakpoint.wanted || stale {
 			c.failf("%d want the int3 at %#x, which counts %d", len(spaces), breakpoint.address, breakpoint.wanted)
 		}
 	}
-	if space.image.lifted && len(space.image.inserted) > 0 {
+	if space.image.lifted && len(space.image.inserted) > 0 && !process.runs() && !(c.table.NonStop() && space.image.spaces > 1) {
 		for _, tid := range c.kernel.TaskIDs() {
 			if task, _ := c.kernel.Task(tid); !task.Traced && c.kernel.ShareMemory(tid, lwp.TID) {
 				return
@@ -755,6 +798,7 @@ func (c *randomClient) checkResumed(tid int) {
 		}
 		return
 	}
+	c.checkSteered(lwp)
 	if lwp != nil && !c.reported(lwp.Process.PID) {
 		if task, _ := c.kernel.Task(tid); !task.Dying {
 			c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("thread %d goes on and was not reported yet", tid))
@@ -797,15 +841,19 @@ func (c *randomClient) checkDelivered(tid int, stoppedBy, injected unix.Signal) 
 		}
 		c.held++
 	}
-	told := lwp.reported.Kind == Signalled && lwp.reported.Signal == stoppedBy
+	told := lwp.reported.Kind == Signalled && lwp.reported.Signal == stoppedBy || c.nonStop.signalled[lwp] == stoppedBy
+	delete(c.nonStop.signalled, lwp)
 	fine := injected == stoppedBy || lwp.stepsOver && injected == c.chosen[lwp]
+	// Another one of the same number is on its way.
+	sent := c.nonStop.returned[lwp] == stoppedBy
+	delete(c.nonStop.returned, lwp)
 	if injected != 0 && !lwp.stepsOver && c.unkeep(lwp, injected) {
 		return
 	}
 	if told && !c.detached[lwp.Process.PID] {
 		fine = injected == c.chosen[lwp]
 	}
-	if !fine {
+	if !fine && !sent {
 		c.kernel.Faults = append(c.kernel.Faults, fmt.Sprintf("signal %d of thread %d turns into %d (told: %v, chosen %d)",
 			stoppedBy, tid, injected, told, c.chosen[lwp]))
 	}
@@ -821,7 +869,7 @@ func (c *randomClient) atOwnTrap(tid int) bool {
 
 // judge checks one report.
 func (c *randomClient) judge(stop Stop) {
-	if c.table.running != 0 {
+	if c.table.running != 0 && !c.table.NonStop() {
 		for _, lwp := range c.table.lwps {
 			if task, alive := c.kernel.Task(lwp.TID); lwp.state == lwpRunning && alive && !task.Dying {
 				c.failf("thread %d runs after a report", lwp.TID)
@@ -847,7 +895,7 @@ func (c *randomClient) judge(stop Stop) {
 			}
 			return // killed since
 		}
-		if lwp.asked.Kind == Stay {
+		if c.asks(lwp).Kind == Stay && stop.Kind != Execed {
 			c.failf("thread %d is reported and was told to stay", lwp.TID)
 		}
 	}
@@ -898,11 +946,12 @@ func (c *randomClient) judge(stop Stop) {
 			c.failf("thread %d is interrupted and nobody asked", lwp.TID)
 		}
 	case Stepped:
-		if !lwp.asked.steps() {
-			c.failf("thread %d stepped and was told %v", lwp.TID, lwp.asked.Kind)
+		asked := c.asks(lwp)
+		if !asked.steps() {
+			c.failf("thread %d stepped and was told %v", lwp.TID, asked.Kind)
 		}
 		count := task.Executed - c.started[lwp]
-		fine := count == 1 || lwp.asked.Kind == StepRange && count > 0 || c.partial[lwp] && count == 0
+		fine := count == 1 || asked.Kind == StepRange && count > 0 || c.partial[lwp] && count == 0
 		if _, known := c.started[lwp]; known && !fine && c.executed == len(c.kernel.Execs) {
 			c.failf("thread %d is reported to have stepped after %d instructions", lwp.TID, count)
 		}
@@ -1027,7 +1076,10 @@ func (c *randomClient) finish() {
 		if round > 2000 {
 			c.failf("it does not end")
 		}
-		for _, process := range c.table.Processes() {
+		for _, process := range slices.Clone(c.table.Processes()) {
+			if c.table.Process(process.PID) != process {
+				continue
+			}
 			space := process.Memory()
 			for len(space.wanted) > 0 {
 				_ = space.RemoveBreakpoint(space.wanted[0].address)
@@ -1035,8 +1087,12 @@ func (c *randomClient) finish() {
 			process.CatchSyscalls(SyscallSet{})
 			for len(process.hardware.points) > 0 {
 				point := process.hardware.points[0]
-				process.RemoveHardware(point.kind, point.address, point.length)
+				c.must("remove hardware", process.RemoveHardware(point.kind, point.address, point.length))
 			}
+		}
+		if c.table.NonStop() {
+			c.finishNonStop(round)
+			continue
 		}
 		c.resume(true)
 		stop := c.wait()
@@ -1051,6 +1107,10 @@ func (c *randomClient) finish() {
 	c.must("finish", c.table.Finish())
 	// What was reported before the processes went is still to be told.
 	for len(c.table.ended) > 0 {
+		if c.table.NonStop() {
+			c.overhear()
+			continue
+		}
 		c.wait()
 	}
 	c.checkThreads()
@@ -1085,6 +1145,7 @@ func (c *randomClient) finish() {
 			}
 		}
 	}
+	c.hearAll()
 	if len(c.table.processes) > 0 || c.table.unwatched != 0 || c.table.background != 0 {
 		c.failf("%d processes are left, %d unwatched", len(c.table.processes), c.table.unwatched)
 	}
@@ -1112,7 +1173,7 @@ func TestRandomSchedules(t *testing.T) {
 	if testing.Short() {
 		count /= 10
 	}
-	var hits, steps, held int
+	var hits, steps, held, heard int
 	failures := map[string]int{}
 	for seed := uint64(1); seed <= count; seed++ {
 		client, failed := runSchedule(seed)
@@ -1122,10 +1183,11 @@ func TestRandomSchedules(t *testing.T) {
 				t.Fatal("that is enough")
 			}
 		}
-		hits, steps, held = hits+client.hits, steps+client.steps, held+client.held
+		hits, steps, held, heard = hits+client.hits, steps+client.steps, held+client.held, heard+client.nonStop.heard
 	}
-	t.Logf("%d hits were judged, %d instructions stepped over, %d signals kept for that time", hits, steps, held)
-	if *schedules >= 1000 && (hits == 0 || steps == 0 || held == 0) {
+	t.Logf("%d hits were judged, %d instructions stepped over, %d signals kept for that time, %d stops reported in non-stop",
+		hits, steps, held, heard)
+	if *schedules >= 1000 && (hits == 0 || steps == 0 || held == 0 || heard == 0) {
 		t.Error("the schedules do not try what they are to try")
 	}
 }

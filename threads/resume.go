@@ -22,6 +22,8 @@ const (
 	// StepRange: step until the pc is outside [Start, End) or something else
 	// happens.
 	StepRange
+	// Halt: stop, in non-stop.
+	Halt
 )
 
 // Action is one resumption.
@@ -42,6 +44,10 @@ func (a Action) steps() bool { return a.Kind == Step || a.Kind == StepRange }
 // do. An LWP that has something to report that the client does not know yet
 // stays stopped, and the next Wait tells it.
 //
+// In non-stop it is asked about all of them: Halt stops those that run, the
+// other actions are for those that the client knows to be stopped, and Stay
+// changes nothing.
+//
 // It fails only for faults of the kernel; an LWP that is gone is none.
 func (t *Table) Resume(decide func(lwp *LWP) Action) error {
 	t.stopping = false
@@ -55,10 +61,21 @@ func (t *Table) Resume(decide func(lwp *LWP) Action) error {
 				}
 				continue
 			}
-			if process.unreported || lwp.unreported || lwp.state != lwpStopped && lwp.state != lwpHeld {
+			if process.unreported || lwp.unreported || !t.nonStop && lwp.state != lwpStopped && lwp.state != lwpHeld {
 				continue
 			}
 			action := decide(lwp)
+			if t.nonStop {
+				resumes, err := t.steer(lwp, action)
+				if err != nil {
+					return err
+				}
+				if !resumes {
+					continue
+				}
+				t.resumed = true
+				lwp.again = false
+			}
 			lwp.asked = action
 			if action.Kind == Stay {
 				continue
@@ -80,15 +97,20 @@ func (t *Table) Resume(decide func(lwp *LWP) Action) error {
 }
 
 func (t *Table) resume(lwp *LWP, signal unix.Signal) error {
-	if !t.stillPending(lwp) {
-		return t.start(lwp, signal)
-	}
-	if lwp.pending.Kind == Signalled && lwp.inSignalStop && t.passes(lwp, lwp.pending.Signal) && signal == 0 {
+	if t.stillPending(lwp) {
+		if lwp.pending.Kind != Signalled || !lwp.inSignalStop || !t.passes(lwp, lwp.pending.Signal) || signal != 0 {
+			return t.send(lwp, signal)
+		}
 		signal = lwp.pending.Signal
 		lwp.pending = Stop{}
-		return t.start(lwp, signal)
 	}
-	return t.send(lwp, signal)
+	if t.stays(lwp) {
+		if lwp.halting {
+			t.halted(lwp)
+		}
+		return t.owe(lwp, signal)
+	}
+	return t.start(lwp, signal)
 }
 
 // send gives an LWP a signal that it cannot be resumed with.
@@ -153,7 +175,7 @@ func (t *Table) stillPending(lwp *LWP) bool {
 		}
 		return done
 	case Breakpoint:
-		if !lwp.Process.space.HasBreakpoint(stop.Address) {
+		if space := lwp.Process.space; !space.HasBreakpoint(stop.Address) && (space.image.holds(stop.Address) || !space.image.hasInt3(stop.Address)) {
 			*stop = Stop{}
 			return false
 		}

@@ -52,11 +52,13 @@ const (
 	Killed
 	// NoResumed: no LWP is running any more, and none has anything to tell.
 	NoResumed
+	// Halted: the client told the LWP to stop, and nothing else did.
+	Halted
 )
 
 var stopNames = [...]string{"nothing", "signalled", "interrupted", "stepped", "breakpoint", "hardware breakpoint",
 	"watchpoint", "group-stopped", "forked", "vforked", "vfork-done", "exec'd", "system call", "system call's return",
-	"created", "cloned", "thread exited", "exited", "killed", "none resumed"}
+	"created", "cloned", "thread exited", "exited", "killed", "none resumed", "halted"}
 
 func (k StopKind) String() string {
 	if int(k) < len(stopNames) {

@@ -67,8 +67,23 @@ type Table struct {
 	running, held int
 	// stopping says that every LWP that stops is to stay stopped.
 	stopping bool
+	// nonStop is the mode; what follows is used in it alone. told is what was
+	// reported last, which the client has not taken in yet if unacknowledged is
+	// set. resumed says that after that report somebody was left who could
+	// report more. unsettled says that there is something to be put in order
+	// while everything is stopped: a creator may have been killed before it
+	// could tell of its child, or memory be shared no more.
+	nonStop        bool
+	told           Stop
+	unacknowledged bool
+	resumed        bool
+	unsettled      bool
 	// interrupted says that the client asked for a stop.
 	interrupted bool
+	// insisting says that it has asked twice.
+	insisting bool
+	// latest is the process that was launched or attached to last.
+	latest int
 	// turn is the id of the LWP that was reported last, so that each gets its
 	// turn when several have something to tell.
 	turn int
@@ -171,6 +186,9 @@ func (t *Table) removeProcess(process *Process) {
 	if i := slices.Index(t.processes, process); i >= 0 {
 		t.processes = slices.Delete(t.processes, i, i+1)
 	}
+	process.removed = true
+	// Who has been let go or killed is nobody to wait for any more.
+	t.resumed = t.resumed && t.anyResumed()
 	for _, other := range t.processes {
 		if other.vforkParent == process {
 			other.vforkParent, other.vforkCreator = nil, nil
@@ -192,6 +210,9 @@ func (t *Table) releaseSpace(space *AddressSpace) {
 		t.departed = append(t.departed, space.image)
 	}
 	space.release()
+	if t.nonStop && (t.unwatched > 0 || space.image.stale) {
+		t.unsettled = true
+	}
 }
 
 // gone tells whether an error only says that a task has been killed, which the

@@ -65,6 +65,8 @@ func (t *Table) forgetBirth(lwp *LWP) {
 	for _, creator := range lwp.Process.lwps {
 		if creator.pending.Kind == Cloned && creator.pending.Child == lwp.TID {
 			creator.pending = Stop{}
+			// In non-stop nobody else would have it go on.
+			t.unsettled = t.nonStop
 		}
 	}
 }

@@ -134,11 +134,14 @@ func (t *Table) breakpointTrap(lwp *LWP, stop Stop) (Stop, error) {
 		return stop, err
 	}
 	address := registers.PC() - 1
-	if !lwp.Process.space.image.holds(address) {
-		var instruction [1]byte
-		if n, _ := lwp.Process.space.Read(address, instruction[:]); n == 0 || instruction[0] != breakpointInstruction {
+	if image := lwp.Process.space.image; !image.holds(address) && !image.hasInt3(address) {
+		if _, removed := image.below[address]; !removed {
 			return stop, nil
 		}
+		// The client has removed it since it was hit.
+		registers.SetPC(address)
+		lwp.RegistersChanged()
+		return Stop{}, nil
 	}
 	registers.SetPC(address)
 	lwp.RegistersChanged()

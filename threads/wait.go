@@ -13,24 +13,33 @@ import (
 // ptrace.ErrInput, upon which the caller looks at its connection and calls
 // again. When nothing runs and nothing is left to report the stop is
 // NoResumed.
+//
+// In non-stop only the LWP that is reported is stopped, and nothing more is
+// reported before Acknowledge. NoResumed then is for the end of the last LWP
+// that ran, and the error is ErrIdle when there is nothing to wait for.
 func (t *Table) Wait() (Stop, error) {
 	for {
-		if t.news {
-			if stop, found := t.next(); found {
-				if t.judge(stop) == Report {
-					return t.settle(stop)
-				}
-				if err := t.pass(stop); err != nil {
-					return Stop{}, err
-				}
-				continue
-			}
-			t.news = false
+		if stop, found, err := t.report(); found || err != nil {
+			return stop, err
 		}
 		if err := t.stepOver(); err != nil {
 			return Stop{}, err
 		}
-		if t.noneResumed() && !t.heldResumed() && !t.endsToCome() {
+		idle := t.noneResumed() && !t.heldResumed() && !t.endsToCome()
+		if t.nonStop && (t.unsettled || idle && len(t.early) > 0) {
+			t.unsettled = false
+			if err := t.pause(func() error { return nil }); err != nil {
+				return Stop{}, err
+			}
+			continue
+		}
+		if idle && t.nonStop && (t.unacknowledged || !t.resumed) {
+			if t.running == 0 {
+				return Stop{}, ErrIdle
+			}
+			idle = false // what the client does not see goes on
+		}
+		if idle && !t.nonStop {
 			if err := t.StopAll(); err != nil {
 				return Stop{}, err
 			}
@@ -40,8 +49,12 @@ func (t *Table) Wait() (Stop, error) {
 				}
 				continue
 			}
+		}
+		if idle {
 			t.interrupted = false
-			return Stop{Kind: NoResumed}, nil
+			stop := Stop{Kind: NoResumed}
+			t.tell(stop)
+			return stop, t.forgetInterrupted(nil)
 		}
 		if t.interrupted {
 			if err := t.renewInterrupt(); err != nil {
@@ -73,6 +86,37 @@ func (t *Table) noneResumed() bool {
 		}
 	}
 	return true
+}
+
+// report returns what is to be reported now, if there is anything.
+func (t *Table) report() (Stop, bool, error) {
+	for t.news && !t.unacknowledged {
+		if stop, found := t.reportedAgain(); found {
+			t.tell(stop)
+			return stop, true, nil
+		}
+		stop, found := t.next()
+		if !found {
+			t.news = false
+			break
+		}
+		if t.nonStop && stop.LWP != nil && !t.stillPending(stop.LWP) {
+			if err := t.carryOn(stop.LWP); err != nil {
+				return Stop{}, false, err
+			}
+			continue
+		}
+		if t.judge(stop) != Report {
+			if err := t.pass(stop); err != nil {
+				return Stop{}, false, err
+			}
+			continue
+		}
+		if found, err := t.settle(stop); found || err != nil {
+			return stop, found, err
+		}
+	}
+	return Stop{}, false, nil
 }
 
 // heldResumed tells whether the client has resumed an LWP that is held.
@@ -114,29 +158,28 @@ func (t *Table) endsToCome() bool {
 	return false
 }
 
-// settle stops everything else and makes a stop the reported one.
-func (t *Table) settle(stop Stop) (Stop, error) {
-	if err := t.StopAll(); err != nil {
-		return Stop{}, err
+// settle makes a stop the reported one, and in all-stop stops everything else
+// first. The answer is whether there still is anything to report.
+func (t *Table) settle(stop Stop) (bool, error) {
+	if !t.nonStop {
+		if err := t.StopAll(); err != nil {
+			return false, err
+		}
 	}
 	if lwp := stop.LWP; lwp != nil && (t.lwps[lwp.TID] != lwp || lwp.state != lwpStopped && lwp.state != lwpHeld || lwp.pending != stop) {
 		// It was killed meanwhile, or another thread executed a program, which
 		// is what there is to tell.
-		if err := t.goOn(); err != nil {
-			return Stop{}, err
-		}
-		return t.Wait()
+		return false, t.goOn()
 	}
 	if stop.Kind == Interrupted || len(t.processes) == t.unwatched {
 		t.interrupted = false
 	}
-	for _, lwp := range t.lwps {
-		if lwp.pending.Kind == Interrupted {
-			lwp.pending = Stop{}
-		}
+	if err := t.forgetInterrupted(stop.LWP); err != nil {
+		return false, err
 	}
+	t.tell(stop)
 	if stop.LWP == nil {
-		return stop, nil
+		return true, nil
 	}
 	stop.LWP.pending = Stop{}
 	// Whoever is told where it is decides about the breakpoint there.
@@ -149,17 +192,38 @@ func (t *Table) settle(stop Stop) (Stop, error) {
 	if child := t.Process(stop.Child); child != nil && (stop.Kind == Forked || stop.Kind == VForked) {
 		child.unreported = false
 	}
-	return stop, nil
+	return true, nil
 }
 
-// goOn resumes what was stopped for a report that is not made.
+// forgetInterrupted drops the interrupts that others met than the one that is
+// reported.
+func (t *Table) forgetInterrupted(reported *LWP) error {
+	for _, process := range t.processes {
+		for _, lwp := range process.lwps {
+			if lwp.pending.Kind != Interrupted || lwp == reported {
+				continue
+			}
+			lwp.pending = Stop{}
+			if !t.nonStop || lwp.state != lwpStopped {
+				continue
+			}
+			if err := t.carryOn(lwp); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// goOn resumes what was stopped for a report that is not made, or for what the
+// client is not to see.
 func (t *Table) goOn() error {
 	t.stopping = false
 	t.news = true
 	for _, process := range t.processes {
 		for _, lwp := range process.lwps {
-			if lwp.state == lwpStopped && lwp.pending.Kind == NoStop && lwp.asked.Kind != Stay {
-				if err := t.start(lwp, 0); err != nil {
+			if lwp.state == lwpStopped && lwp.asked.Kind != Stay {
+				if err := t.resume(lwp, 0); err != nil {
 					return err
 				}
 			}
@@ -256,25 +320,39 @@ func (t *Table) next() (Stop, bool) {
 }
 
 // Interrupt asks for a stop though nothing happened. Wait then reports the
-// oldest LWP that runs in the process that was reported last, or in another,
-// as Interrupted. If something else is reported first, as the step that the
+// oldest LWP that runs in the process that was launched or attached to last, in
+// the one that was reported last, or in another, as Interrupted. If something else is reported first, as the step that the
 // client was making, the interrupt is still to come: it stands until it was
 // reported, also over resumptions, as the signal of a key that a person pressed
 // does. Where only LWPs run that the kernel holds for their vfork children, one
 // of those is reported, and stays held.
+//
+// A client that has every process stopped but steps one thread of another
+// process, as to get it over a breakpoint, does not mean that one: the step ends
+// first. Whoever asks again does not want to wait for that.
 func (t *Table) Interrupt() error {
+	t.insisting = t.interrupted
+	return t.interruptOne()
+}
+
+func (t *Table) interruptOne() error {
 	var target, held *LWP
-	last := t.lwps[t.turn]
+	last, best := t.lwps[t.turn], -1
 	for _, process := range t.processes {
+		preference := 0
+		if process.PID == t.latest {
+			preference = 2
+		} else if last != nil && process == last.Process {
+			preference = 1
+		}
 		for _, lwp := range process.lwps {
 			if process.unwatched {
 				continue
 			}
-			preferred := last != nil && process == last.Process
-			if lwp.state == lwpRunning && (target == nil || preferred && target.Process != process) {
-				target = lwp
+			if lwp.state == lwpRunning && !lwp.halting && preference > best {
+				target, best = lwp, preference
 			}
-			if lwp.state == lwpHeld && lwp.asked.Kind != Stay && held == nil {
+			if lwp.state == lwpHeld && lwp.asked.Kind != Stay && !lwp.halting && held == nil {
 				held = lwp
 			}
 			if lwp.state == lwpStopped && t.quiet != nil && lwp.pending.Kind == NoStop && lwp.asked.Kind != Stay && held == nil {
@@ -285,6 +363,9 @@ func (t *Table) Interrupt() error {
 		}
 	}
 	t.interrupted = true
+	if target != nil && target.Process.PID != t.latest && !t.insisting && t.awaitsStep() {
+		return nil
+	}
 	if target == nil {
 		if held != nil {
 			held.pending = Stop{Kind: Interrupted, PID: held.Process.PID, LWP: held}
@@ -311,7 +392,22 @@ func (t *Table) renewInterrupt() error {
 			return nil
 		}
 	}
-	return t.Interrupt()
+	return t.interruptOne()
+}
+
+// awaitsStep tells whether in all-stop nobody runs but to make a step, and the
+// process that an interrupt is for is there, stopped.
+func (t *Table) awaitsStep() bool {
+	latest := t.Process(t.latest)
+	if t.nonStop || latest == nil || latest.FirstLWP() == nil {
+		return false
+	}
+	for _, lwp := range t.lwps {
+		if lwp.state == lwpRunning && lwp.asked.Kind != Step {
+			return false
+		}
+	}
+	return true
 }
 
 // StopAll stops every LWP that runs. What they stop for is kept.
@@ -413,10 +509,7 @@ func (t *Table) handle(event ptrace.Event) error {
 		t.news = true
 		return nil
 	}
-	if t.stays(lwp) || lwp.asked.Kind == Stay {
-		return nil
-	}
-	return t.start(lwp, 0)
+	return t.carryOn(lwp)
 }
 
 // dropPending forgets what an LWP had to tell and will not any more. A child
@@ -564,7 +657,7 @@ func (t *Table) decode(lwp *LWP, event ptrace.Event) (Stop, error) {
 
 // interruptStop is what a stop without a cause of its own is to the client.
 func (t *Table) interruptStop(stop Stop) Stop {
-	if !t.interrupted || t.stopping {
+	if !t.interrupted || t.stopping || stop.LWP.halting {
 		return Stop{}
 	}
 	stop.Kind = Interrupted
@@ -817,7 +910,7 @@ func (t *Table) execed(lwp *LWP) (Stop, error) {
 		return Stop{}, err
 	}
 	if caller := t.lwps[int(former)]; caller != nil && caller.Process == process {
-		lwp.asked = caller.asked
+		lwp.asked, lwp.halting = caller.asked, caller.halting
 		lwp.kept = caller.kept
 		lwp.syscall, lwp.followed = caller.syscall, caller.followed
 		lwp.options = caller.options
@@ -854,6 +947,7 @@ func (t *Table) execed(lwp *LWP) (Stop, error) {
 	process.hardware = HardwarePoints{}
 	lwp.debugVersion = 0
 	lwp.forget()
+	lwp.registers = ptrace.Registers{}
 	if process.unwatched {
 		return Stop{}, t.Detach(process)
 	}

@@ -318,6 +318,13 @@ func (k *Kernel) ShareMemory(one, other int) bool {
 	return a != nil && b != nil && a.memory != nil && a.memory == b.memory
 }
 
+// Uses tells whether a task uses the address space that a Memory was opened on:
+// not after it has begun to execute another program.
+func (k *Kernel) Uses(tid int, memory *Memory) bool {
+	t := k.tasks[tid]
+	return t != nil && t.memory == memory.memory
+}
+
 // KillFromOutside sends SIGKILL to a process as somebody else would.
 func (k *Kernel) KillFromOutside(pid int) {
 	if t := k.tasks[pid]; t != nil {
