@@ -35,7 +35,7 @@ func (s *session) breakpoint(request *rsp.Breakpoint) (rsp.Reply, error) {
 	case request.Insert:
 		err = process.InsertHardware(kind, request.Address, length)
 	default:
-		process.RemoveHardware(kind, request.Address, length)
+		err = process.RemoveHardware(kind, request.Address, length)
 	}
 	if err != nil {
 		return nil, err

@@ -82,6 +82,10 @@ func allCapabilities() []capability {
 				rsp.PacketStepSignal:     on((*session).resumeOld),
 				rsp.PacketCtrlC:          on((*session).ctrlC),
 			}},
+		{features: []string{"QNonStop"}, packets: map[rsp.PacketName]handler{
+			rsp.PacketNonStop:            on((*session).nonStop),
+			rsp.PacketStopAcknowledgment: on((*session).acknowledged),
+		}},
 		{features: []string{"ConditionalBreakpoints", "BreakpointCommands"}, packets: map[rsp.PacketName]handler{
 			rsp.PacketInsertBreakpoint: on((*session).breakpoint),
 			rsp.PacketRemoveBreakpoint: on((*session).breakpoint),

@@ -28,7 +28,10 @@ func (s *session) catchSyscalls(request *rsp.CatchSyscalls) (rsp.Reply, error) {
 		}
 		set = threads.Syscalls(numbers...)
 	}
-	process.CatchSyscalls(set)
+	// It is only known to threads that are resumed after it.
+	if err := s.table.WhileStopped(func() error { process.CatchSyscalls(set); return nil }); err != nil {
+		return nil, err
+	}
 	return rsp.OK{}, nil
 }
 

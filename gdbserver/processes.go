@@ -113,6 +113,10 @@ func (s *session) attach(request *rsp.Attach) (rsp.Reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.table.NonStop() {
+		// It goes on running until the client stops it.
+		return rsp.OK{}, nil
+	}
 	return s.begin(process)
 }
 

@@ -36,14 +36,15 @@ func (s *session) vContQuery(*rsp.VContQuery) (rsp.Reply, error) {
 }
 
 func (s *session) vCont(request *rsp.VCont) (rsp.Reply, error) {
-	if len(s.table.Processes()) == 0 {
+	if len(s.table.Processes()) == 0 && !s.table.NonStop() {
 		return nil, errNoProcess
 	}
 	s.actions = s.actions[:0]
 	for i := range request.Actions {
 		asked := &request.Actions[i]
 		matched := matchedAction{thread: asked.Thread}
-		if asked.HasThread && asked.Thread.TID > 0 {
+		// In non-stop it may have ended without the client knowing.
+		if asked.HasThread && asked.Thread.TID > 0 && !s.table.NonStop() {
 			if _, err := s.find(asked.Thread); err != nil {
 				return nil, err
 			}
@@ -61,17 +62,23 @@ func (s *session) vCont(request *rsp.VCont) (rsp.Reply, error) {
 			matched.action = threads.Action{Kind: threads.StepRange, Start: asked.RangeStart, End: asked.RangeEnd}
 		case rsp.ActionStop:
 			// In all-stop everything is stopped already.
+			if s.table.NonStop() {
+				matched.action.Kind = threads.Halt
+			}
 		}
 		s.actions = append(s.actions, matched)
 	}
 	return s.resume()
 }
 
-// resume sets the program going by s.actions and waits for a stop.
+// resume sets the program going by s.actions and in all-stop waits for a stop.
 func (s *session) resume() (rsp.Reply, error) {
 	s.document.reset()
 	if err := s.table.Resume(s.decide); err != nil {
 		return nil, err
+	}
+	if s.table.NonStop() {
+		return rsp.OK{}, nil
 	}
 	return s.awaitStop()
 }
@@ -117,6 +124,12 @@ func (s *session) resumeOld(request *rsp.Resume) (rsp.Reply, error) {
 }
 
 func (s *session) ctrlC(*rsp.CtrlC) (rsp.Reply, error) {
-	// Everything is stopped: the interrupt has crossed the stop.
+	if !s.table.NonStop() {
+		// Everything is stopped: the interrupt has crossed the stop.
+		return rsp.OK{}, nil
+	}
+	if err := s.table.Interrupt(); err != nil {
+		return nil, err
+	}
 	return rsp.OK{}, nil
 }

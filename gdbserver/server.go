@@ -133,7 +133,7 @@ func (s *Server) Quit() {
 // attached to. After it the server can do no more.
 func (s *Server) Close() error {
 	var failures []error
-	failures = append(failures, s.table.StopAll())
+	failures = append(failures, s.table.SetNonStop(false), s.table.StopAll())
 	for _, attached := range []bool{false, true} {
 		said := false
 		for _, process := range append([]*threads.Process(nil), s.table.Processes()...) {

@@ -33,6 +33,9 @@ type session struct {
 	conn   *rsp.Conn
 	parser rsp.Parser
 	client client
+	// modeChosen says that the client has chosen between all-stop and non-stop.
+	// In between the mode is that of the client before.
+	modeChosen bool
 
 	handlers [rsp.PacketCount]handler
 	// packet is the one that is being handled.
@@ -107,7 +110,7 @@ func (s *session) serve() error {
 		if s.server.quitting.Load() {
 			return errFinished
 		}
-		input, err := s.conn.Receive()
+		input, err := s.receive()
 		var malformed *rsp.MalformedError
 		switch {
 		case errors.As(err, &malformed):
@@ -164,6 +167,11 @@ func (s *session) handle(payload []byte) (rsp.Reply, error) {
 	handler := s.handlers[s.packet]
 	if handler == nil {
 		return rsp.Empty{}, nil
+	}
+	if !s.modeChosen && concernsMode[s.packet] {
+		if err := s.chooseMode(false); err != nil {
+			return nil, err
+		}
 	}
 	return handler(s, request)
 }
@@ -295,8 +303,11 @@ func (s *session) awaitStop() (rsp.Reply, error) {
 	}
 }
 
-func (s *session) inputReady() bool {
-	poll := []unix.PollFd{{Fd: int32(s.line.Fd()), Events: unix.POLLIN | unix.POLLRDHUP}}
+func (s *session) inputReady() bool { return wouldRead(s.line.Fd()) }
+
+// wouldRead tells whether a read of a descriptor would not block.
+func wouldRead(descriptor int) bool {
+	poll := []unix.PollFd{{Fd: int32(descriptor), Events: unix.POLLIN | unix.POLLRDHUP}}
 	n, err := unix.Poll(poll, 0)
 	return err == nil && n > 0
 }

@@ -6,19 +6,18 @@ import (
 	"rspd/threads"
 )
 
-// stopped turns what happened into a stop reply, selects the LWP, and prints
-// what people expect to read of a program's end.
+// stopped turns what happened into a stop reply, and in all-stop selects the
+// LWP.
 func (s *session) stopped(stop threads.Stop) rsp.Reply {
 	switch stop.Kind {
 	case threads.Exited:
-		s.server.printf("\nChild exited with status %d\n", stop.Status)
+		s.server.ended(stop)
 		s.ended(stop.PID)
 		return rsp.Exited{Status: stop.Status, PID: stop.PID, HasProcess: s.client.multiprocess}
 	case threads.Killed:
-		signal := rsp.SignalFromLinux(int(stop.Signal))
-		s.server.printf("\nChild terminated with signal = 0x%x (%v)\n", int(stop.Signal), signal)
+		s.server.ended(stop)
 		s.ended(stop.PID)
-		return rsp.Signaled{Signal: signal, PID: stop.PID, HasProcess: s.client.multiprocess}
+		return rsp.Signaled{Signal: rsp.SignalFromLinux(int(stop.Signal)), PID: stop.PID, HasProcess: s.client.multiprocess}
 	case threads.ThreadExited:
 		return rsp.ThreadExited{Status: threadStatus(stop), Thread: rsp.ThreadID{PID: stop.PID, TID: stop.Child},
 			Multiprocess: s.client.multiprocess}
@@ -28,7 +27,10 @@ func (s *session) stopped(stop threads.Stop) rsp.Reply {
 		}
 		return rsp.Error{Code: 1, Text: "no thread is left that was resumed"}
 	}
-	s.selectLWP(stop.LWP)
+	if !s.table.NonStop() {
+		// In non-stop the client itself chooses the threads that it asks about.
+		s.selectLWP(stop.LWP)
+	}
 	return s.stopReplyFor(stop)
 }
 
@@ -39,6 +41,18 @@ func threadStatus(stop threads.Stop) int {
 		return 128 + int(stop.Signal)
 	}
 	return stop.Status
+}
+
+// ended prints what people expect to read of a process's end.
+func (s *Server) ended(stop threads.Stop) {
+	if stop.Kind == threads.Killed {
+		s.printf("\nChild terminated with signal = 0x%x (%v)\n", int(stop.Signal), rsp.SignalFromLinux(int(stop.Signal)))
+	} else {
+		s.printf("\nChild exited with status %d\n", stop.Status)
+	}
+	if len(s.table.Processes()) == 0 {
+		s.terminal.giveBack()
+	}
 }
 
 // ended forgets a process that is gone.
@@ -61,6 +75,8 @@ func (s *session) stopReplyFor(stop threads.Stop) rsp.Reply {
 		reply.Signal = rsp.SignalFromLinux(int(stop.Signal))
 	case threads.Interrupted:
 		reply.Signal = rsp.SIGINT
+	case threads.Halted:
+		reply.Signal = rsp.Signal0
 	case threads.Breakpoint:
 		if s.client.softwareBreak {
 			reply.Reason = rsp.StopSoftBreak
@@ -144,6 +160,9 @@ func (s *session) expedite(lwp *threads.LWP) {
 // Events are over once they were told, so that a client that connects later
 // learns of the signal only.
 func (s *session) stopReason(*rsp.StopReasonQuery) (rsp.Reply, error) {
+	if s.table.NonStop() {
+		return s.stopReasons()
+	}
 	lwp := s.table.Last()
 	if lwp == nil || lwp.Ending() {
 		var err error

@@ -114,6 +114,24 @@ func (s *session) attached(request *rsp.AttachedQuery) (rsp.Reply, error) {
 	return rsp.Attached(process.Attached), nil
 }
 
+// listThreads makes the thread list. Threads that run and have never been
+// looked at are stopped for that, since only then their pointers can be read.
+func (s *session) listThreads() (document []byte, err error) {
+	unknown := false
+	s.listed(func(lwp *threads.LWP) {
+		_, known := lwp.ThreadPointer()
+		unknown = unknown || !known
+	})
+	if unknown {
+		err = s.table.WhileStopped(func() error {
+			document = s.threadsDocument()
+			return nil
+		})
+		return document, err
+	}
+	return s.threadsDocument(), nil
+}
+
 // threadsDocument is the qXfer:threads object (manual, "Thread List Format").
 func (s *session) threadsDocument() []byte {
 	var document bytes.Buffer

@@ -111,7 +111,18 @@ func (s *session) featuresObject(annex string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []byte(s.describe(lwp).XML), nil
+	var document string
+	describe := func() error {
+		document = s.describe(lwp).XML
+		return nil
+	}
+	if lwp.Stopped() {
+		err = describe()
+	} else {
+		// Which registers there are only a stopped thread shows.
+		err = s.table.WhileStopped(describe)
+	}
+	return []byte(document), err
 }
 
 func (s *session) auxiliaryVectorObject(annex string) ([]byte, error) {
@@ -160,7 +171,7 @@ func (s *session) threadsObject(annex string) ([]byte, error) {
 	if err := noAnnex(annex); err != nil {
 		return nil, err
 	}
-	return s.threadsDocument(), nil
+	return s.listThreads()
 }
 
 // osdataObject is a table of the operating system; no process is needed.

@@ -25,6 +25,9 @@ type Listener struct {
 	sockets []int
 	wake    int
 
+	// ready is an epoll(7) of the sockets and wake.
+	ready int
+
 	port    int
 	exposed bool // another machine may reach it
 
@@ -53,7 +56,7 @@ func listen(comm string, std standardIO, messages io.Writer) (*Listener, error) 
 	if err != nil {
 		return nil, err
 	}
-	l := &Listener{endpoint: e, messages: messages, wake: -1}
+	l := &Listener{endpoint: e, messages: messages, wake: -1, ready: -1}
 	switch e.kind {
 	case tcpEndpoint:
 		err = l.listenTCP(comm)
@@ -65,7 +68,9 @@ func listen(comm string, std standardIO, messages io.Writer) (*Listener, error) 
 		err = l.openLine()
 	}
 	if err == nil && len(l.sockets) > 0 {
-		l.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC)
+		if l.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err == nil {
+			err = l.makeReady()
+		}
 	}
 	if err != nil {
 		l.Close()
@@ -73,6 +78,24 @@ func listen(comm string, std standardIO, messages io.Writer) (*Listener, error) 
 	}
 	return l, nil
 }
+
+// makeReady makes the descriptor for Fd.
+func (l *Listener) makeReady() (err error) {
+	if l.ready, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return err
+	}
+	for _, fd := range append([]int{l.wake}, l.sockets...) {
+		event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}
+		if err := unix.EpollCtl(l.ready, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Fd is a descriptor that is readable when Accept would not wait, or -1 where
+// Accept never waits.
+func (l *Listener) Fd() int { return l.ready }
 
 // Port is the TCP port listened on, 0 for other endpoints.
 func (l *Listener) Port() int { return l.port }
@@ -132,8 +155,10 @@ func (l *Listener) Close() error {
 	for _, fd := range l.sockets {
 		err = errors.Join(err, unix.Close(fd))
 	}
-	if l.wake >= 0 {
-		err = errors.Join(err, unix.Close(l.wake))
+	for _, fd := range []int{l.wake, l.ready} {
+		if fd >= 0 {
+			err = errors.Join(err, unix.Close(fd))
+		}
 	}
 	if l.line != nil {
 		err = errors.Join(err, l.line.Close())

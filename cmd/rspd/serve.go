@@ -35,6 +35,10 @@ func serve(o options, l *logs, listener *Listener, end *ender) (err error) {
 	}
 	for {
 		listener.Announce()
+		ending, err := server.Unattended(listener.Fd())
+		if err != nil || ending == gdbserver.Finished {
+			return err
+		}
 		connection, err := listener.Accept()
 		switch {
 		case errors.Is(err, net.ErrClosed), errors.Is(err, io.EOF):
@@ -46,7 +50,7 @@ func serve(o options, l *logs, listener *Listener, end *ender) (err error) {
 			connection.Close()
 			server.Quit()
 		})
-		ending, err := server.Serve(connection)
+		ending, err = server.Serve(connection)
 		connection.Close()
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
