@@ -29,6 +29,12 @@ var sessions atomic.Int64
 func newSession(t *testing.T) *session {
 	t.Helper()
 	t.Parallel()
+	return sequentialSession(t)
+}
+
+// sequentialSession is newSession for a test that does not run beside others.
+func sequentialSession(t *testing.T) *session {
+	t.Helper()
 	s := &session{T: t, mark: fmt.Sprintf("RSPD_TEST_MARK=%d-%d", os.Getpid(), sessions.Add(1))}
 	t.Cleanup(func() {
 		for range 100 {

@@ -188,6 +188,8 @@ func native(dir, source string, link Link) (string, error) {
 	switch source {
 	case "registers.S", "tiny.S", "registers32.S", "bitness.S", "narrow.S":
 		args = append(args, "-nostdlib")
+	case "clones.c":
+		args = append(args, "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fcf-protection=none", "-mno-sse", "-mno-red-zone")
 	case "library.c":
 		if err := objects(dir, compiler, others, "linked", "plugin"); err != nil {
 			return "", err
