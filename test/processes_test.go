@@ -1,0 +1,50 @@
+package test
+
+import (
+	"fmt"
+	"regexp"
+	"testing"
+
+	"rspd/test/inferiors"
+)
+
+// TestTwentyProcesses keeps a program's 19 children in gdb, lists all 20, and
+// runs them to their ends together.
+func TestTwentyProcesses(t *testing.T) {
+	const count = 20
+	gnuLacks(t, "13.1 does not always stop the other processes when one exits")
+	s := newSession(t)
+	program := native(t, "processes.c", inferiors.PIE)
+	v := s.serve([]string{"--multi"})
+	g := s.extended(v, program, "set detach-on-fork off", "set schedule-multiple on")
+	g.runs("set remote exec-file "+program, fmt.Sprint("set args ", count), "break ready")
+	g.stopsIn("run", "breakpoint-hit", "ready")
+	if n := len(regexp.MustCompile(`(?m)^[* ] +\d+ +process \d+`).FindAllString(g.run("info inferiors"), -1)); n != count {
+		t.Fatalf("%d inferiors, want %d", n, count)
+	}
+	if n := len(regexp.MustCompile(`(?m)^[* ] +\d+\.1 +`).FindAllString(g.run("info threads"), -1)); n != count {
+		t.Errorf("%d threads, want %d", n, count)
+	}
+	g.run("delete")
+	statuses := map[string]int{}
+	for ends := range count {
+		// gdb stays with the inferior that ended; the next that lives resumes all.
+		end := g.resume("continue")
+		if end.reason != "exited" && end.reason != "exited-normally" {
+			t.Fatalf("%v after %d ends", end, ends)
+		}
+		statuses[end.exit]++
+		if ends == count-1 {
+			break
+		}
+		alive := regexp.MustCompile(`(?m)^[* ] +(\d+) +process \d+`).FindStringSubmatch(g.run("info inferiors"))
+		if alive == nil {
+			t.Fatalf("no inferior is left after %d ends", ends+1)
+		}
+		g.run("inferior " + alive[1])
+	}
+	if len(statuses) != count {
+		t.Errorf("ends %v, want %d different ones", statuses, count)
+	}
+	v.stdout.wait(t, "sum 190\n")
+}
