@@ -2,9 +2,7 @@ package test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"slices"
 	"strings"
@@ -173,19 +171,6 @@ func (c *client) threads() []rsp.ThreadID {
 func (c *client) vanish() {
 	c.note("-> ", "(connection closed)")
 	_ = c.conn.Close()
-}
-
-// closed waits until the server has closed the connection.
-func (c *client) closed() {
-	c.s.Helper()
-	if reply, err := c.within(c.conn.Receive); !errors.Is(err, io.EOF) && !isReset(err) {
-		c.s.Fatalf("the server sent %q, %v; want the end", reply, err)
-	}
-}
-
-func isReset(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && !op.Timeout()
 }
 
 // insert puts a software breakpoint into the process of a thread.

@@ -126,7 +126,6 @@ type cloneCase struct {
 	ends             map[int]rsp.Reply
 	execs            map[int]int
 	vforking         map[rsp.ThreadID]int
-	vforksUndone     map[int]int
 	hits             map[int]int
 	pendingInterrupt bool
 }
