@@ -41,7 +41,7 @@ func (c *client) writeSiginfo(info []byte) {
 	}
 }
 
-// siginfoKinds are the signals of siginfo.c, with what is to be in the siginfo.
+// siginfoKinds are the signals of siginfokinds.c, with what is to be in the siginfo.
 var siginfoKinds = []struct {
 	kind   string
 	signal rsp.Signal
@@ -72,7 +72,7 @@ func TestSiginfo(t *testing.T) {
 	for _, kind := range siginfoKinds {
 		t.Run(kind.kind, func(t *testing.T) {
 			s := newSession(t)
-			program := native(t, "siginfo.c", inferiors.PIE)
+			program := native(t, "siginfokinds.c", inferiors.PIE)
 			v := s.launch(program, kind.kind)
 			c := s.client(v, childEvents...)
 			stop, stopped := c.resume("vCont;c").(*rsp.StopReply)
@@ -122,7 +122,7 @@ func TestSiginfoWrite(t *testing.T) {
 	} {
 		t.Run(c.kind, func(t *testing.T) {
 			s := newSession(t)
-			v := s.launch(native(t, "siginfo.c", inferiors.PIE), c.kind)
+			v := s.launch(native(t, "siginfokinds.c", inferiors.PIE), c.kind)
 			client := s.client(v, childEvents...)
 			stop, stopped := client.resume("vCont;c").(*rsp.StopReply)
 			if !stopped {
