@@ -1,0 +1,76 @@
+package test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"rspd/rsp"
+	"rspd/test/inferiors"
+)
+
+// TestKilledInTheMiddle kills a program from outside at each stop of a family:
+// its end is reported, and no event that did not happen.
+func TestKilledInTheMiddle(t *testing.T) {
+	for _, program := range letGoPrograms {
+		t.Run(caseName(program.source, program.args), func(t *testing.T) {
+			gnuLacks(t, "13.1 hangs when a vfork parent is killed")
+			t.Parallel()
+			for at, reached := 0, true; reached && !t.Failed(); at++ {
+				t.Run(fmt.Sprint("stop ", at), func(t *testing.T) { reached = killedAt(t, program.source, program.args, at) })
+			}
+		})
+	}
+}
+
+// killedAt kills the first process and all others at one stop and tells whether
+// that stop was reached.
+func killedAt(t *testing.T, source, args string, at int) bool {
+	s := sequentialSession(t)
+	v := s.launch(native(t, source, inferiors.PIE), strings.Fields(args)...)
+	c := s.client(v, childEvents...)
+	live := map[int]bool{v.inferior: true}
+	reached := false
+	packet := "vCont;c"
+	for stops := 0; len(live) > 0; stops++ {
+		if stops == at {
+			reached = true
+			for pid := range live {
+				if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		reply := c.resume(packet)
+		packet = "vCont;c"
+		switch reply := reply.(type) {
+		case *rsp.Exited:
+			if !live[reply.PID] {
+				t.Errorf("the end of %d is invented", reply.PID)
+			}
+			delete(live, reply.PID)
+		case *rsp.Signaled:
+			if !live[reply.PID] || reply.Signal != rsp.SIGKILL {
+				t.Errorf("%v of %d is invented", reply.Signal, reply.PID)
+			}
+			delete(live, reply.PID)
+		case *rsp.StopReply:
+			// What happened before may still be told.
+			if reached && (!live[reply.Thread.PID] || reply.Reason == rsp.StopSignal && (reply.Signal == rsp.SIGTRAP || reply.Signal == rsp.SIGINT)) {
+				t.Errorf("after SIGKILL %v in %v, signal %v", reply.Reason, reply.Thread, reply.Signal)
+			}
+			if reply.Reason == rsp.StopFork || reply.Reason == rsp.StopVfork {
+				live[reply.Child.PID] = true
+			}
+			if reply.Reason == rsp.StopSignal {
+				packet = fmt.Sprintf("vCont;C%02x:%v;c", int(reply.Signal), reply.Thread)
+			}
+		}
+	}
+	c.vanish()
+	v.wait()
+	s.nothingLeft()
+	return reached
+}
