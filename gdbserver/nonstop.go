@@ -69,7 +69,7 @@ func (s *Server) Unattended(descriptor int) (Ending, error) {
 			return Disconnected, err
 		case stop.Ended():
 			s.ended(stop)
-			if !s.extended && len(s.table.Processes()) == 0 {
+			if !s.extended && s.table.Over() {
 				return Finished, nil
 			}
 		}

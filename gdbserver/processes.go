@@ -31,6 +31,10 @@ func (s *session) killAll() error {
 
 func (s *session) killProcess(request *rsp.KillProcess) (rsp.Reply, error) {
 	process := s.table.Process(request.PID)
+	if process == nil && s.table.Ended(request.PID) {
+		s.ended(request.PID)
+		return rsp.OK{}, nil
+	}
 	if process == nil {
 		return nil, refusal("process %d is not being debugged", request.PID)
 	}
@@ -45,7 +49,12 @@ func (s *session) killProcess(request *rsp.KillProcess) (rsp.Reply, error) {
 func (s *session) detach(request *rsp.Detach) (rsp.Reply, error) {
 	process, err := s.process()
 	if request.HasPID {
-		if process = s.table.Process(request.PID); process == nil {
+		process = s.table.Process(request.PID)
+		if process == nil && s.table.Ended(request.PID) {
+			s.ended(request.PID)
+			return s.left()
+		}
+		if process == nil {
 			return nil, refusal("process %d is not being debugged", request.PID)
 		}
 	} else if err != nil {
@@ -57,10 +66,16 @@ func (s *session) detach(request *rsp.Detach) (rsp.Reply, error) {
 		return nil, err
 	}
 	s.ended(process.PID)
-	if !s.server.extended && len(s.table.Processes()) == 0 {
-		if launched {
-			s.server.lingering = process.PID
-		}
+	if !s.server.extended && s.table.Over() && launched {
+		s.server.lingering = process.PID
+	}
+	return s.left()
+}
+
+// left answers that a process was let go, and ends the session where it was the
+// last one.
+func (s *session) left() (rsp.Reply, error) {
+	if !s.server.extended && s.table.Over() {
 		s.afterReply = func() error { return errFinished }
 	}
 	return rsp.OK{}, nil

@@ -36,7 +36,7 @@ func (s *session) vContQuery(*rsp.VContQuery) (rsp.Reply, error) {
 }
 
 func (s *session) vCont(request *rsp.VCont) (rsp.Reply, error) {
-	if len(s.table.Processes()) == 0 && !s.table.NonStop() {
+	if s.table.Over() && !s.table.NonStop() {
 		return nil, errNoProcess
 	}
 	s.actions = s.actions[:0]

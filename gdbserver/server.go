@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 
 	"rspd/ptrace"
@@ -113,7 +114,7 @@ func (s *Server) Serve(connection Connection) (Ending, error) {
 	err = session.serve()
 	session.close()
 	s.options.Connections.Debug("client gone", "reason", err)
-	if errors.Is(err, errFinished) || s.exiting || !s.extended && len(s.table.Processes()) == 0 {
+	if errors.Is(err, errFinished) || s.exiting || !s.extended && s.table.Over() {
 		return Finished, nil
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -136,7 +137,8 @@ func (s *Server) Close() error {
 	failures = append(failures, s.table.SetNonStop(false), s.table.StopAll())
 	for _, attached := range []bool{false, true} {
 		said := false
-		for _, process := range append([]*threads.Process(nil), s.table.Processes()...) {
+		// A vfork child goes before its parent, which waits for it.
+		for _, process := range slices.Backward(slices.Clone(s.table.Processes())) {
 			if process.Attached != attached {
 				continue
 			}

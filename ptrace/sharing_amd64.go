@@ -23,6 +23,8 @@ const (
 	clone3Number     = 435 // the same for both
 	cloneNumber      = 56
 	cloneNumberI386  = 120
+	vforkNumber      = 58
+	vforkNumberI386  = 190
 	x32Bit           = 1 << 30
 	sharesMemoryFlag = unix.CLONE_VM
 )
@@ -42,11 +44,13 @@ func (t *Tracer) MadeSharing(creator int) (bool, error) {
 		return false, err
 	}
 	number, arguments := registers.SyscallOf(call.ABI)
-	argument, plain := arguments[0], uint64(cloneNumber)
+	argument, plain, vfork := arguments[0], uint64(cloneNumber), uint64(vforkNumber)
 	if call.ABI == SyscallI386 {
-		plain = cloneNumberI386
+		plain, vfork = cloneNumberI386, vforkNumberI386
 	}
 	switch number &^ x32Bit {
+	case vfork:
+		return true, nil
 	case plain:
 		return argument&sharesMemoryFlag != 0, nil
 	case clone3Number:

@@ -71,6 +71,9 @@ func TestSharedMemoryOfNewTasks(t *testing.T) {
 		{"clone, files only", syscallInstruction, 56, unix.CLONE_FILES | unix.CLONE_FS, false, false},
 		{"clone, memory", syscallInstruction, 56, unix.CLONE_VM | uint64(unix.SIGCHLD), false, true},
 		{"clone, memory, without a signal", syscallInstruction, 56, unix.CLONE_VM, false, true},
+		{"vfork", syscallInstruction, 58, 0, false, true},
+		{"clone as vfork without the memory", syscallInstruction, 56, unix.CLONE_VFORK | uint64(unix.SIGCHLD), false, false},
+		{"vfork by int 0x80", int80, 190, 0, false, true},
 		{"clone3", syscallInstruction, 435, 0, true, false},
 		{"clone3, memory", syscallInstruction, 435, unix.CLONE_VM | unix.CLONE_SIGHAND, true, true},
 		{"fork by int 0x80", int80, 2, 0, false, false},
@@ -103,7 +106,7 @@ func TestSharedMemoryOfNewTasks(t *testing.T) {
 					}
 				}
 				event := callFrom(t, tracer, pid, test.instruction, test.number, argument, size)
-				if event.Kind != Forked && event.Kind != Cloned {
+				if event.Kind != Forked && event.Kind != VForked && event.Kind != Cloned {
 					t.Errorf("the call is reported as %v", event)
 					return
 				}

@@ -12,10 +12,17 @@ import (
 // TestSigtrapOfTheProgram has SIGTRAP that the program sends itself, and an int3
 // of its own, be neither lost nor unmasked, with a breakpoint in the way and
 // without, whether the client steps through the program's breakpoints or the
-// server passes them.
+// server passes them. Where the program blocks or ignores SIGTRAP a breakpoint
+// cannot be in the way: the kernel delivers its trap by unblocking the signal
+// and resetting its action (kernel/signal.c, force_sig_info_to_task), before a
+// tracer is told.
 func TestSigtrapOfTheProgram(t *testing.T) {
 	for _, mode := range []string{"handled", "ignored", "blocked"} {
-		for _, point := range []string{"none", "passed", "reported"} {
+		points := []string{"none"}
+		if mode == "handled" {
+			points = append(points, "passed", "reported")
+		}
+		for _, point := range points {
 			t.Run(mode+"/"+point, func(t *testing.T) {
 				gnuLacks(t, "13.1 takes a SIGTRAP that was sent for one of its own")
 				s := newSession(t)

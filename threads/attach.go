@@ -167,7 +167,7 @@ func (noMemory) Close() error { return nil }
 // forgetEnded drops the report of a process's end that the caller knows.
 func (t *Table) forgetEnded(pid int) (Stop, bool) {
 	for i, stop := range t.ended {
-		if stop.PID == pid {
+		if stop.PID == pid && stop.Ended() {
 			t.ended = append(t.ended[:i:i], t.ended[i+1:]...)
 			return stop, true
 		}

@@ -28,28 +28,32 @@ func (t *Table) detach(process *Process) error {
 		t.forgetEnded(process.PID)
 		return nil
 	}
-	for _, child := range t.UnreportedChildren(process) {
-		if err := t.Detach(child); err != nil {
-			return err
-		}
-	}
 	for _, lwp := range process.lwps {
 		if lwp.state == lwpRunning {
 			return ErrRunning{lwp.TID}
 		}
 	}
-	if t.isShared(process) {
-		return t.unwatch(process)
-	}
+	shared := t.isShared(process)
 	for _, other := range t.processes {
 		// Before its creator was resumed the child does not hold anybody.
-		if other.vforkParent == process && !other.unwatched && (other.vforkCreator == nil || other.vforkCreator.state == lwpHeld) {
+		if !shared && other.vforkParent == process && !other.unwatched && (other.vforkCreator == nil || other.vforkCreator.state == lwpHeld) {
 			return fmt.Errorf("process %d waits for its vfork child %d, which is stopped; detach that first",
 				process.PID, other.PID)
 		}
 	}
+	for _, child := range t.UnreportedChildren(process) {
+		if err := t.Detach(child); err != nil {
+			return err
+		}
+	}
+	if shared {
+		return t.unwatch(process)
+	}
 	// Breakpoints that cannot be taken out lie in memory that is gone.
 	_ = process.space.image.lift()
+	if process.borrows() {
+		process.space.image.borrowers = append(process.space.image.borrowers, process.PID)
+	}
 	return errors.Join(t.letSharersGo(process), t.letGo(process))
 }
 
@@ -57,7 +61,7 @@ func (t *Table) detach(process *Process) error {
 // holds for its vfork child can be neither stopped nor let go: it is as soon as
 // the child is done, and the process stays in the table that long, unwatched.
 func (t *Table) letGo(process *Process) error {
-	if process.vforkParent == nil {
+	if !process.borrows() {
 		// Nothing of it may come back into what others share.
 		process.space.removeAll()
 	}

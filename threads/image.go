@@ -30,6 +30,8 @@ type image struct {
 	// lifted says that the bytes are back in place although the breakpoints
 	// are still wanted: an untraced process runs in this memory.
 	lifted bool
+	// borrowers are the processes that were let go though they ran in it.
+	borrowers []int
 	// stale says that an int3 lies there that nobody wants any more.
 	stale bool
 	// one is scratch room for the byte of a breakpoint.
@@ -262,7 +264,7 @@ func (m *image) restore() error {
 		breakpoint.below = below[0]
 		failures = append(failures, m.put(breakpoint.address, breakpointInstruction))
 	}
-	m.lifted = false
+	m.lifted, m.borrowers = false, nil
 	return errors.Join(failures...)
 }
 

@@ -51,6 +51,8 @@ type Kernel interface {
 	DebugRegister(tid, number int) (uint64, error)
 	SetDebugRegister(tid, number int, value uint64) error
 
+	// Parent returns the process id of a process's parent.
+	Parent(pid int) (int, error)
 	// Doomed tells whether a thread has been killed or is gone.
 	Doomed(pid, tid int) bool
 	// OpenMemory opens the address space that a thread uses.
@@ -82,6 +84,12 @@ func (Live) OpenMemory(tid int) (Memory, error) {
 		return nil, err
 	}
 	return memory, nil
+}
+
+// Parent reads /proc/PID/stat.
+func (Live) Parent(pid int) (int, error) {
+	stat, err := ptrace.ReadTaskStat(pid, pid)
+	return stat.Parent, err
 }
 
 // Doomed is [ptrace.Doomed].

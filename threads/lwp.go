@@ -61,6 +61,9 @@ type LWP struct {
 	// vforking says that it made a vfork child and was not told yet that the
 	// child is done.
 	vforking bool
+	// awaiting says that it made a thread of its own process that holds it like
+	// a vfork child (CLONE_THREAD with CLONE_VFORK).
+	awaiting bool
 	// passing says that a hit of the breakpoint at passAddress, where the pc
 	// is, was judged to be passed over, and that the instruction there has not
 	// been executed since.

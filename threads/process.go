@@ -23,7 +23,8 @@ type Process struct {
 	hardware HardwarePoints
 	// syscalls are the system calls that are caught.
 	syscalls SyscallSet
-	// vforkParent is the process whose memory it runs in, held meanwhile.
+	// vforkParent is the process that is held for it, and in whose memory it
+	// usually runs.
 	vforkParent *Process
 	// vforkCreator is the LWP of vforkParent that is held.
 	vforkCreator *LWP
@@ -37,6 +38,9 @@ type Process struct {
 	unreported bool
 	// unwatched says that the client has let it go; see unwatch.
 	unwatched bool
+	// threaded says that it has ever had several LWPs, and replaced that one of
+	// them then executed a program, which killed the others.
+	threaded, replaced bool
 	// parting says that it is let go as soon as the kernel lets its LWPs stop.
 	parting bool
 	// removed says that it is in the table no more.
@@ -64,6 +68,10 @@ func (p *Process) FirstLWP() *LWP {
 	}
 	return nil
 }
+
+// borrows tells whether it runs in the memory of the process that is held for
+// it.
+func (p *Process) borrows() bool { return p.vforkParent != nil && p.vforkParent.space == p.space }
 
 // Unreported tells whether the client was not told yet that a process of its
 // made this one, which stays stopped until then.
@@ -151,6 +159,7 @@ func (p *Process) options(tid int) int {
 func (p *Process) addLWP(tid int) *LWP {
 	lwp := &LWP{TID: tid, Process: p, table: p.table}
 	p.lwps = append(p.lwps, lwp)
+	p.threaded = p.threaded || len(p.lwps) > 1
 	p.table.lwps[tid] = lwp
 	return lwp
 }

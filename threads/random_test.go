@@ -77,7 +77,7 @@ func randomProgram(random *rand.Rand, next, count int) simulation.Program {
 			case kind == 11:
 				child(simulation.VFork)
 			case kind == 12 && !current.borrowed:
-				child([]simulation.Operation{simulation.CloneProcess, simulation.Share}[random.IntN(2)])
+				child([]simulation.Operation{simulation.CloneProcess, simulation.Share, simulation.VForkCopy, simulation.CloneWait}[random.IntN(4)])
 			}
 		}
 		switch end := random.IntN(10); {
@@ -394,7 +394,7 @@ func (c *randomClient) meddle() {
 		case n == 34:
 			var numbers []uint64
 			for range c.random.IntN(4) {
-				numbers = append(numbers, uint64(simulation.Clone)+c.random.Uint64N(9))
+				numbers = append(numbers, uint64(simulation.Clone)+c.random.Uint64N(11))
 			}
 			c.note("catch %v in %d", numbers, process.PID)
 			process.CatchSyscalls(Syscalls(numbers...))
@@ -1104,7 +1104,21 @@ func (c *randomClient) finish() {
 		}
 	}
 	c.releaseHeld()
-	c.must("finish", c.table.Finish())
+	for _, process := range c.table.processes {
+		if process.parting {
+			// A thread of its own may never end.
+			c.kernel.KillFromOutside(process.PID)
+		}
+	}
+	err := c.table.Finish()
+	if errors.Is(err, simulation.ErrBlocked) {
+		// One was let go only now, with a thread that waits for another.
+		for _, process := range c.table.processes {
+			c.kernel.KillFromOutside(process.PID)
+		}
+		err = c.table.Finish()
+	}
+	c.must("finish", err)
 	// What was reported before the processes went is still to be told.
 	for len(c.table.ended) > 0 {
 		if c.table.NonStop() {

@@ -223,7 +223,7 @@ func (t *Table) start(lwp *LWP, signal unix.Signal) error {
 	lwp.inSyscall = false
 	lwp.stepsOver = false
 	lwp.reported = Stop{}
-	if lwp.vforking {
+	if lwp.vforking || lwp.awaiting {
 		t.enter(lwp, lwpHeld)
 		return err
 	}
@@ -241,7 +241,7 @@ func stopsJobs(signal unix.Signal) bool {
 }
 
 func (t *Table) release(lwp *LWP, signal unix.Signal) error {
-	if lwp.vforking {
+	if lwp.vforking || lwp.awaiting {
 		// Nobody can read them while the kernel holds it.
 		if _, err := lwp.Registers(); err != nil {
 			return err

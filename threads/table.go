@@ -127,6 +127,17 @@ func (t *Table) Process(pid int) *Process {
 	return nil
 }
 
+// Over tells whether the client has no process any more and was told of the end
+// of each.
+func (t *Table) Over() bool { return len(t.processes) == t.unwatched && len(t.ended) == 0 }
+
+// Ended tells whether a process has ended and the client was not told yet; it
+// will not be then, since it wanted to end or leave the process itself.
+func (t *Table) Ended(pid int) bool {
+	_, found := t.forgetEnded(pid)
+	return found
+}
+
 func (t *Table) find(pid int) *Process {
 	for _, process := range t.processes {
 		if process.PID == pid {
@@ -197,6 +208,7 @@ func (t *Table) removeProcess(process *Process) {
 	if process.unwatched {
 		t.unwatched--
 	}
+	t.unsettled = t.unsettled || len(t.early) > 0
 	t.releaseSpace(process.space)
 }
 

@@ -54,7 +54,7 @@ func (t *Table) othersKeep(process *Process) bool {
 
 // unwatch keeps a stopped process traced that the client has let go.
 func (t *Table) unwatch(process *Process) error {
-	if process.vforkParent == nil {
+	if !process.borrows() {
 		process.space.removeAll()
 	}
 	process.hardware = HardwarePoints{version: process.hardware.version + 1}
@@ -158,6 +158,28 @@ func (t *Table) letSharersGo(process *Process) error {
 	return errors.Join(failures...)
 }
 
+// reclaim puts the breakpoints back into memory that was lent to a process that
+// nobody traces, where the thread is gone that would be told of the end of that.
+func (t *Table) reclaim(process *Process) {
+	image, lwp := process.space.image, process.FirstLWP()
+	if !image.lifted || len(image.borrowers) == 0 || lwp == nil || process.parting {
+		return
+	}
+	for _, other := range t.lwps {
+		if other.vforking && other.Process.space.image == image {
+			return
+		}
+	}
+	for _, pid := range image.borrowers {
+		// Where the kernel does not say, it may.
+		if same, err := t.kernel.SameMemory(lwp.TID, pid); same || err != nil && !gone(err) {
+			return
+		}
+	}
+	// A breakpoint in memory that is not there any more cannot be put back.
+	_ = image.restore()
+}
+
 // dropHits forgets the hits of breakpoints that nobody wants any more.
 func (t *Table) dropHits(image *image) {
 	for _, lwp := range t.lwps {
@@ -179,6 +201,7 @@ func (t *Table) tidy() error {
 			t.dropHits(image)
 			image.sweep()
 		}
+		t.reclaim(process)
 	}
 	if t.unwatched == 0 {
 		return nil

@@ -26,9 +26,9 @@ func (t *Table) Wait() (Stop, error) {
 			return Stop{}, err
 		}
 		idle := t.noneResumed() && !t.heldResumed() && !t.endsToCome()
-		if t.nonStop && (t.unsettled || idle && len(t.early) > 0) {
+		if t.unsettled || t.nonStop && idle && len(t.early) > 0 {
 			t.unsettled = false
-			if err := t.pause(func() error { return nil }); err != nil {
+			if err := errors.Join(t.StopAll(), t.goOn()); err != nil {
 				return Stop{}, err
 			}
 			continue
@@ -561,8 +561,31 @@ func (t *Table) handleUnknown(event ptrace.Event) error {
 		}
 	default:
 		t.early[event.TID] = event
+		t.unsettled = t.unsettled || t.isBereft(event.TID)
 	}
 	return nil
+}
+
+// isBereft tells whether the creator of a task that has stopped for the first
+// time may be unable to tell of it: it was killed, with its process or by
+// another thread's execve. A thread goes the way of its creator.
+func (t *Table) isBereft(tid int) bool {
+	likely := 0
+	if lwp := t.lwps[t.likely]; lwp != nil {
+		likely = lwp.Process.PID
+	} else if len(t.processes) > 0 {
+		likely = t.processes[len(t.processes)-1].PID
+	}
+	group, err := t.kernel.ThreadGroup(tid, likely)
+	if err != nil || t.find(group) != nil {
+		return false
+	}
+	parent, err := t.kernel.Parent(group)
+	if err != nil {
+		return false
+	}
+	process := t.find(parent)
+	return process == nil || process.replaced
 }
 
 // decode finds out what a stop means. NoStop is for what concerns nobody.
@@ -627,6 +650,10 @@ func (t *Table) decode(lwp *LWP, event ptrace.Event) (Stop, error) {
 		return t.childAppeared(lwp, event)
 	case ptrace.VForkDone:
 		told := lwp.vforking
+		if lwp.awaiting {
+			lwp.awaiting = false
+			return Stop{}, nil
+		}
 		t.vforkDone(lwp)
 		if told && t.Events.VFork {
 			stop.Kind = VForkDone
@@ -764,23 +791,21 @@ func (t *Table) childAppeared(creator *LWP, event ptrace.Event) (Stop, error) {
 	}
 	kind := KindOfChild(event.Kind, process.PID, group)
 	if kind == ChildLWP {
+		creator.awaiting = event.Kind == ptrace.VForked
 		return t.threadAppeared(creator, tid)
 	}
 	first, err := t.firstStop(tid)
 	if err != nil || first.Kind == ptrace.NoEvent {
 		return Stop{}, err
 	}
-	shared := kind == ChildVFork
-	if !shared {
-		shared, err = t.sharesMemory(creator, tid)
-		if gone(err) {
-			// It was killed, or the child was.
-			t.early[tid] = first
-			return Stop{}, nil
-		}
-		if err != nil {
-			return Stop{}, err
-		}
+	shared, err := t.sharesMemory(creator, tid)
+	if gone(err) {
+		// It was killed, or the child was.
+		t.early[tid] = first
+		return Stop{}, nil
+	}
+	if err != nil {
+		return Stop{}, err
 	}
 	child, err := t.processAppeared(process, tid, kind, shared)
 	if gone(err) {
@@ -849,7 +874,7 @@ func (t *Table) setOptions(lwp *LWP) error {
 func (t *Table) processAppeared(parent *Process, pid int, kind ChildKind, shared bool) (*Process, error) {
 	space := parent.space
 	switch {
-	case kind == ChildVFork:
+	case kind == ChildVFork && shared:
 		space.users++
 	case shared:
 		space = space.over(space.image)
@@ -881,7 +906,10 @@ func (t *Table) vforkDone(creator *LWP) {
 	}
 	for _, other := range t.processes {
 		for _, lwp := range other.lwps {
-			if other.space.image == image && lwp.vforking && t.vforkChild(lwp) == nil {
+			if other.space.image != image || !lwp.vforking {
+				continue
+			}
+			if child := t.vforkChild(lwp); child == nil || child.parting {
 				return
 			}
 		}
@@ -941,7 +969,11 @@ func (t *Table) execed(lwp *LWP) (Stop, error) {
 		}
 	}
 	process.stopTold, process.unstopped = false, false
-	lwp.vforking = false
+	if process.threaded {
+		process.replaced = true
+		t.unsettled = t.unsettled || len(t.early) > 0
+	}
+	lwp.vforking, lwp.awaiting = false, false
 	lwp.passing, lwp.stepsOver = false, false
 	// The kernel has cleared the debug registers (flush_ptrace_hw_breakpoint).
 	process.hardware = HardwarePoints{}

@@ -24,6 +24,11 @@ const (
 	// CloneProcess is Fork with an exit signal other than SIGCHLD, which the
 	// kernel reports as a clone.
 	CloneProcess
+	// VForkCopy is VFork without CLONE_VM: the creator waits though the child
+	// has a copy of the memory.
+	VForkCopy
+	// CloneWait is Clone with CLONE_VFORK: the creator waits for the thread.
+	CloneWait
 	// Share is Fork with CLONE_VM: the memory stays common.
 	Share
 	// Exec executes the program number Argument.
@@ -40,13 +45,14 @@ const (
 	Jump
 )
 
-var operationNames = [...]string{"nop", "store", "load", "int3", "clone", "fork", "vfork", "cloneprocess", "share", "exec",
+var operationNames = [...]string{"nop", "store", "load", "int3", "clone", "fork", "vfork", "cloneprocess", "vforkcopy", "clonewait", "share",
+	"exec",
 	"exit", "exitgroup", "raise", "pause", "jump"}
 
 // isCall tells whether it is a system call.
 func (o Operation) isCall() bool {
 	switch o {
-	case Clone, Fork, VFork, CloneProcess, Share, Exec, Exit, ExitGroup, Raise:
+	case Clone, Fork, VFork, CloneProcess, VForkCopy, CloneWait, Share, Exec, Exit, ExitGroup, Raise:
 		return true
 	}
 	return false

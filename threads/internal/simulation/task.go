@@ -26,6 +26,7 @@ const (
 // group is a process.
 type group struct {
 	pid     int
+	parent  int
 	tasks   []*task
 	pending []information
 	// stop is the signal of the job-control stop in force, 0 for none.
@@ -359,7 +360,7 @@ func (k *Kernel) perform(t *task, instruction Instruction) {
 	case Store, Load:
 		k.access(t, instruction)
 		return
-	case Clone, Fork, VFork, CloneProcess, Share:
+	case Clone, Fork, VFork, CloneProcess, VForkCopy, CloneWait, Share:
 		k.makeTask(t, instruction, finish)
 		return
 	case Exec:
@@ -408,11 +409,12 @@ func (k *Kernel) makeTask(t *task, instruction Instruction, finish func()) {
 	switch instruction.Operation {
 	case Fork, Share:
 		event.Kind = ptrace.Forked
-	case VFork:
+	case VFork, VForkCopy, CloneWait:
 		event.Kind = ptrace.VForked
 	}
-	if instruction.Operation != Clone {
-		g = &group{}
+	thread := instruction.Operation == Clone || instruction.Operation == CloneWait
+	if !thread {
+		g = &group{parent: t.group.pid}
 		if instruction.Operation != VFork && instruction.Operation != Share {
 			m = m.copy()
 		}
@@ -430,14 +432,14 @@ func (k *Kernel) makeTask(t *task, instruction Instruction, finish func()) {
 	child.traced, child.interrupt, child.exitStops = t.traced, t.traced, t.exitStops
 	child.stopPending = g == t.group && g.stop != 0
 	k.Note("%d makes %d (%v)", t.tid, child.tid, instruction.Operation)
-	if instruction.Operation != Clone {
+	if !thread {
 		k.Births = append(k.Births, Birth{t.group.pid, t.tid, child.tid, event.Kind})
 	}
 	then := finish
 	if instruction.Operation == Share {
 		child.maker = t
 	}
-	if instruction.Operation == VFork {
+	if event.Kind == ptrace.VForked {
 		child.lender = t
 		then = func() { k.awaitVFork(t, child, finish) }
 	}

@@ -247,6 +247,20 @@ func (k *Kernel) Syscall(tid int, to *ptrace.Syscall) error {
 	return nil
 }
 
+// Parent returns the process id of a process's parent, which is another when
+// that has ended.
+func (k *Kernel) Parent(pid int) (int, error) {
+	k.elapse()
+	t := k.tasks[pid]
+	if t == nil {
+		return 0, gone(pid)
+	}
+	if k.tasks[t.group.parent] == nil {
+		return 1, nil
+	}
+	return t.group.parent, nil
+}
+
 // Doomed is [ptrace.Doomed].
 func (k *Kernel) Doomed(_, tid int) bool {
 	k.elapse()
