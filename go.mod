@@ -6,6 +6,7 @@ require (
 	github.com/go-delve/liner v1.2.2-1
 	github.com/sirupsen/logrus v1.10.2
 	github.com/spf13/pflag v1.0.10
+	golang.org/x/arch v0.32.0
 	golang.org/x/sys v0.49.0
 )
 

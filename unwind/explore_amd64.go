@@ -1,0 +1,243 @@
+package unwind
+
+import (
+	"fmt"
+	"slices"
+
+	"golang.org/x/arch/x86/x86asm"
+
+	"rspd/unwind/cfi"
+)
+
+// The limits of one stub.
+const (
+	maxInstructions = 4096
+	maxVisits       = 64 // of one instruction, in the mean
+)
+
+// A node is an instruction that control reaches.
+type node struct {
+	pc     uint64
+	in     x86asm.Inst
+	before *state
+	edges  []edge // by which control comes
+	visits int
+	how    flow
+	next   []uint64 // nodes that follow
+	exits  []exit
+	call   bool // the caller's registers aren't kept beyond the instruction
+	known  bool // what follows is
+}
+
+type edge struct {
+	from  uint64
+	state *state
+}
+
+// An exit is a way out of the stub.
+type exit struct {
+	target uint64
+	known  bool // the target is
+	state  *state
+	// back is the constant on top of the stack at the exit: where what is
+	// jumped to will return to.
+	back      uint64
+	backKnown bool
+}
+
+func (n *node) end() uint64 { return n.pc + uint64(n.in.Len) }
+
+// A graph is the code of a stub as far as control is followed.
+type graph struct {
+	process  *Process
+	entry    uint64
+	nodes    map[uint64]*node
+	work     []uint64
+	queued   map[uint64]bool
+	pending  map[uint64]*state // by return address: calls into the stub itself
+	warnings []Warning
+	total    int
+}
+
+func (g *graph) warn(address uint64, format string, args ...any) {
+	if len(g.warnings) < 8 {
+		g.warnings = append(g.warnings, Warning{address, fmt.Sprintf(format, args...)})
+	}
+}
+
+// explore follows the code at an entry, in anonymous executable memory, with
+// the state there.
+func explore(p *Process, entry uint64, s *state) *graph {
+	g := &graph{process: p, entry: entry, nodes: map[uint64]*node{}, queued: map[uint64]bool{}, pending: map[uint64]*state{}}
+	g.reach(entry, edge{state: s})
+	for {
+		g.run()
+		// Functions of the stub that weren't seen to return, and those that
+		// were only called from elsewhere, are taken to keep the ABI.
+		resumed := false
+		for _, address := range sortedKeys(g.pending) {
+			if g.nodes[address] == nil {
+				g.reach(address, edge{from: address, state: g.pending[address]})
+				resumed = true
+			}
+			delete(g.pending, address)
+		}
+		if !resumed {
+			return g
+		}
+	}
+}
+
+func sortedKeys[V any](m map[uint64]V) []uint64 {
+	keys := make([]uint64, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// reach notes that control comes to an address with a state.
+func (g *graph) reach(pc uint64, e edge) {
+	n := g.nodes[pc]
+	if n == nil {
+		if len(g.nodes) >= maxInstructions {
+			g.warn(pc, "the stub has more than %d instructions; the rest is left out", maxInstructions)
+			return
+		}
+		n = &node{pc: pc}
+		g.nodes[pc] = n
+	}
+	found := false
+	for i := range n.edges {
+		if n.edges[i].from == e.from {
+			if n.edges[i].state.equal(e.state) {
+				return
+			}
+			if n.visits > maxVisits { // from now on states only get less precise
+				e.state = join(n.edges[i].state, e.state, pc)
+			}
+			n.edges[i], found = e, true
+		}
+	}
+	if !found {
+		n.edges = append(n.edges, e)
+	}
+	if !g.queued[pc] {
+		g.queued[pc] = true
+		g.work = append(g.work, pc)
+	}
+}
+
+func (g *graph) run() {
+	for len(g.work) > 0 {
+		pc := g.work[0]
+		g.work = g.work[1:]
+		delete(g.queued, pc)
+		g.visit(g.nodes[pc])
+		if g.total++; g.total > maxVisits*maxInstructions {
+			g.warn(pc, "the stub's loops take too long to understand; it is left out")
+			for _, n := range g.nodes {
+				n.before = nil
+			}
+			g.work = nil
+			return
+		}
+	}
+}
+
+func (g *graph) visit(n *node) {
+	before := n.edges[0].state
+	for _, e := range n.edges[1:] {
+		before = join(before, e.state, n.pc)
+	}
+	if n.visits++; n.visits > 1 && n.before != nil && n.before.equal(before) {
+		return
+	}
+	n.before = before
+	if n.visits == 1 {
+		code := g.process.code(n.pc, 15)
+		in, err := decode(code)
+		if err != nil {
+			g.warn(n.pc, "% x can't be followed: %v", code[:min(len(code), 8)], err)
+			n.before = nil
+			n.how = stops
+			return
+		}
+		n.in = in
+	}
+	if n.in.Len == 0 {
+		n.before = nil
+		return
+	}
+	s := &step{state: before.clone(), in: n.in, pc: n.pc, next: n.end()}
+	how, target, known := s.flow(g.process)
+	n.how, n.known = how, known
+	n.next, n.exits = n.next[:0], n.exits[:0]
+	switch how {
+	case falls:
+		if s.execute() {
+			g.follow(n, s.next, s.state)
+		}
+	case jumps:
+		g.jump(n, target, known, s.state)
+	case branches:
+		s.execute()
+		g.jump(n, target, known, s.state.clone())
+		g.follow(n, s.next, s.state)
+	case calls:
+		g.call(n, s, target, known)
+	case returns:
+		s.execute()
+		g.jump(n, target, known, s.state)
+	}
+}
+
+// follow continues at an address in the stub's memory.
+func (g *graph) follow(n *node, target uint64, s *state) {
+	if !g.process.foreign(target) {
+		n.exits = append(n.exits, exit{target: target, known: true, state: s})
+		return
+	}
+	n.next = append(n.next, target)
+	g.reach(target, edge{from: n.pc, state: s})
+}
+
+// jump continues where a jump leads, inside or outside.
+func (g *graph) jump(n *node, target uint64, known bool, s *state) {
+	if known && g.process.foreign(target) {
+		g.follow(n, target, s)
+		return
+	}
+	x := exit{target: target, known: known, state: s}
+	if n.how != returns {
+		if v, ok := s.content(s.rsp(), 8); ok && v.kind == constant {
+			x.back, x.backKnown = uint64(v.offset), true
+		}
+	}
+	n.exits = append(n.exits, x)
+	if x.backKnown && n.how != branches && g.process.foreign(x.back) {
+		// A call in the disguise of a jump.
+		n.call = true
+		after := s.clone()
+		after.registers[cfi.RSP] = after.rsp().plus(8)
+		after.called()
+		g.follow(n, x.back, after)
+	}
+}
+
+func (g *graph) call(n *node, s *step, target uint64, known bool) {
+	after := s.state.clone()
+	after.called()
+	if !known || !g.process.foreign(target) {
+		n.call = true
+		g.follow(n, s.next, after)
+		return
+	}
+	s.push(8, number(int64(s.next)))
+	if target != s.next { // otherwise it only tells where it is
+		n.call = true
+		g.pending[s.next] = after
+	}
+	g.follow(n, target, s.state)
+}

@@ -1,0 +1,172 @@
+package image
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+
+	"rspd/unwind"
+	"rspd/unwind/cfi"
+)
+
+// Suffix is what the names of stubs end with, after the name of the site.
+const Suffix = "@jump-patch"
+
+// An Image is an ELF file.
+type Image struct {
+	// Base is the address that the file's addresses are relative to, a
+	// multiple of the page size: the l_addr of the library.
+	Base uint64
+	// Content is the file.
+	Content []byte
+	// Extents are the addresses that it describes, in their order.
+	Extents []unwind.Extent
+}
+
+// ErrEmpty means that the regions have no rows.
+var ErrEmpty = errors.New("no region has a row to write")
+
+const pageSize = 4096
+
+// maxExtent bounds the code of one section, and maxSections their number (ELF
+// has other ways to count from 0xff00 on).
+const (
+	maxExtent   = 16 << 20
+	maxSections = 0xff00 - 16
+)
+
+// A part is a stretch of a region's code.
+type part struct {
+	region *unwind.Region
+	name   string
+	unwind.Extent
+	section int
+}
+
+// Write makes an image of regions. memory gives the bytes of the stubs, with
+// offsets as addresses. Instructions without a row are named but not
+// described. Code that two regions share belongs to the first.
+func Write(regions []*unwind.Region, memory io.ReaderAt) (*Image, error) {
+	w := &writer{memory: memory}
+	w.collect(regions)
+	if len(w.parts) == 0 {
+		return nil, ErrEmpty
+	}
+	w.base = w.parts[0].Start
+	for _, e := range w.entries {
+		// gdb doesn't look for rows before the base.
+		w.base = min(w.base, e.rows[0].Start)
+	}
+	w.base &^= pageSize - 1
+	if err := w.sections(); err != nil {
+		return nil, err
+	}
+	extents := make([]unwind.Extent, len(w.texts))
+	for i, t := range w.texts {
+		extents[i] = t.Extent
+	}
+	return &Image{Base: w.base, Content: w.file(), Extents: extents}, nil
+}
+
+type writer struct {
+	memory  io.ReaderAt
+	base    uint64
+	parts   []part
+	texts   []text
+	entries []frameEntry
+}
+
+// A text is a section of code: parts close to one another.
+type text struct {
+	unwind.Extent
+	code []byte
+}
+
+// A frameEntry is a run of instructions with rows.
+type frameEntry struct {
+	rows []cfi.Row
+}
+
+func (w *writer) collect(regions []*unwind.Region) {
+	taken := map[uint64]bool{}
+	for _, r := range regions {
+		if r.Known() == 0 {
+			continue
+		}
+		name := r.Name() + Suffix
+		for _, e := range r.Extents() {
+			if e.End <= e.Start || e.End-e.Start > maxExtent {
+				continue
+			}
+			w.parts = append(w.parts, part{region: r, name: name, Extent: e})
+		}
+		w.frames(r.Instructions, taken)
+		w.frames(r.HopInstructions, taken)
+	}
+	sort.SliceStable(w.parts, func(i, j int) bool { return w.parts[i].Start < w.parts[j].Start })
+	kept := w.parts[:0]
+	for _, p := range w.parts {
+		if n := len(kept); n > 0 && p.Start < kept[n-1].End {
+			if p.End <= kept[n-1].End {
+				continue
+			}
+			p.Start = kept[n-1].End
+		}
+		kept = append(kept, p)
+	}
+	w.parts = kept
+}
+
+// frames makes an entry of each run of instructions with rows.
+func (w *writer) frames(instructions []unwind.Instruction, taken map[uint64]bool) {
+	var rows []cfi.Row
+	flush := func() {
+		if len(rows) > 0 {
+			w.entries = append(w.entries, frameEntry{rows})
+		}
+		rows = nil
+	}
+	for i := range instructions {
+		in := &instructions[i]
+		if in.Confidence == unwind.Unknown || taken[in.Address] {
+			flush()
+			continue
+		}
+		taken[in.Address] = true
+		row := in.Row
+		row.Start, row.End = in.Address, in.Address+uint64(in.Length)
+		if n := len(rows); n > 0 && rows[n-1].End != row.Start {
+			flush()
+		}
+		rows = append(rows, row)
+	}
+	flush()
+}
+
+// sections groups the parts: those on the same or adjacent pages share a
+// section.
+func (w *writer) sections() error {
+	for i := range w.parts {
+		p := &w.parts[i]
+		n := len(w.texts)
+		if n > 0 && p.Start-w.texts[n-1].End <= pageSize && p.End-w.texts[n-1].Start <= maxExtent {
+			w.texts[n-1].End = max(w.texts[n-1].End, p.End)
+		} else {
+			w.texts = append(w.texts, text{Extent: p.Extent})
+			n++
+		}
+		p.section = max(n, 1)
+	}
+	if len(w.texts) > maxSections {
+		return fmt.Errorf("the stubs lie in %d places far apart; an image has room for %d", len(w.texts), maxSections)
+	}
+	for i := range w.texts {
+		t := &w.texts[i]
+		t.code = make([]byte, t.End-t.Start)
+		if n, err := w.memory.ReadAt(t.code, int64(t.Start)); n < len(t.code) {
+			return fmt.Errorf("reading the stub at %#x: %w", t.Start, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+package unwind_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// cases are the patches of testdata/sites.S, in the order in which the program
+// runs them.
+var cases = []string{
+	"rr_call", "framed", "rr", "extends", "vectors", "switches", "subroutine",
+	"indirect", "absolute", "hops", "traced", "popret", "entry", "leaves", "copied", "branches",
+}
+
+// A caseReport is what the script says of one case: numbers of instructions at
+// which the backtrace is right and wrong.
+type caseReport struct {
+	Case               string
+	Stub, Hook, Signal [2]int
+	Wrong              []string
+}
+
+// walk runs the script that steps through stubs in gdb.
+func walk(t *testing.T, program string, environment ...string) []caseReport {
+	t.Helper()
+	gdb := need(t, "gdb")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory := t.TempDir()
+	result := filepath.Join(directory, "report")
+	names, err := json.Marshal(cases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, gdb, "-nx", "--batch", "-x", "testdata/walk.py")
+	command.Env = append(os.Environ(), "PROGRAM="+program, "DERIVE="+self, "REPORT="+result,
+		"IMAGE="+filepath.Join(directory, "image"), "CASES="+string(names))
+	command.Env = append(command.Env, environment...)
+	out, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("gdb: %v\n%s", err, out)
+	}
+	content, err := os.ReadFile(result)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var reports []caseReport
+	if err := json.Unmarshal(content, &reports); err != nil {
+		t.Fatal(err)
+	}
+	return reports
+}
+
+// At every instruction of stubs and hooks gdb sees the callers as at the site:
+// names, addresses, stack pointers and callee-saved registers.
+func TestWalkInGDB(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		flags       []string
+		environment []string
+		signals     bool
+		// blind are the cases in whose hooks gdb stops on its own account.
+		blind map[string]bool
+	}{
+		{name: "dynamic"},
+		{name: "static", flags: []string{"-static"}},
+		// The frame of rr's hook itself is below that of the function that it
+		// returns to, which gdb takes for a sign of corruption; the hook's
+		// file would have to say otherwise.
+		{name: "stack above", environment: []string{"ARGUMENTS=above"}, blind: map[string]bool{"rr": true}},
+		{name: "in signal handlers", environment: []string{"SIGNAL=1"}, signals: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			reports := walk(t, build(t, test.flags...), test.environment...)
+			if len(reports) != len(cases) {
+				t.Errorf("%d cases were walked, of %d", len(reports), len(cases))
+			}
+			var stub, hook, signal [2]int
+			for _, r := range reports {
+				for i := range 2 {
+					stub[i] += r.Stub[i]
+					hook[i] += r.Hook[i]
+					signal[i] += r.Signal[i]
+				}
+				if test.blind[r.Case] && r.Stub[1] == 0 && r.Stub[0] > 0 {
+					continue
+				}
+				if r.Stub[0] == 0 || len(r.Wrong) > 0 || test.signals && r.Signal[0] == 0 {
+					t.Errorf("%s: stub %d right and %d wrong, hook %d and %d, signal handler %d and %d", r.Case,
+						r.Stub[0], r.Stub[1], r.Hook[0], r.Hook[1], r.Signal[0], r.Signal[1])
+				}
+				for _, wrong := range r.Wrong[:min(len(r.Wrong), 2)] {
+					t.Log(wrong)
+				}
+			}
+			t.Logf("right and wrong: stubs %v, hooks %v, signal handlers %v", stub, hook, signal)
+		})
+	}
+}
+
+// The walk sees what is wrong: without an image gdb goes astray in most stubs.
+func TestWalkWithoutImage(t *testing.T) {
+	var stub [2]int
+	for _, r := range walk(t, build(t), "LOAD=0") {
+		stub[0] += r.Stub[0]
+		stub[1] += r.Stub[1]
+	}
+	if stub[0] != 0 || stub[1] < 200 {
+		t.Errorf("without an image, %d instructions of stubs are right and %d wrong", stub[0], stub[1])
+	}
+}
