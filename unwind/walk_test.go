@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -28,7 +29,28 @@ type caseReport struct {
 // walk runs the script that steps through stubs in gdb.
 func walk(t *testing.T, program string, environment ...string) []caseReport {
 	t.Helper()
-	gdb := need(t, "gdb")
+	return runScript(t, program, environment, need(t, "gdb"), "-nx", "--batch", "-x", "testdata/walk.py")
+}
+
+// walkInLLDB does the same in lldb.
+func walkInLLDB(t *testing.T, program string, environment ...string) []caseReport {
+	t.Helper()
+	lldb := need(t, "lldb")
+	// Debian's lldb 14 doesn't find its own Python modules.
+	path, err := exec.Command(lldb, "-P").Output()
+	if err != nil {
+		t.Skip("lldb has no Python:", err)
+	}
+	directory := strings.TrimSpace(string(path))
+	found, _ := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(directory)), "python3*", "dist-packages"))
+	more, _ := filepath.Glob("/usr/lib/llvm-*/lib/python3*/dist-packages")
+	python := strings.Join(append(append([]string{directory}, found...), more...), ":")
+	environment = append(environment, "PYTHONPATH="+python)
+	return runScript(t, program, environment, lldb, "--no-lldbinit", "-b", "-o", "command script import testdata/walk_lldb.py")
+}
+
+func runScript(t *testing.T, program string, environment []string, debugger string, arguments ...string) []caseReport {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -41,13 +63,13 @@ func walk(t *testing.T, program string, environment ...string) []caseReport {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	command := exec.CommandContext(ctx, gdb, "-nx", "--batch", "-x", "testdata/walk.py")
+	command := exec.CommandContext(ctx, debugger, arguments...)
 	command.Env = append(os.Environ(), "PROGRAM="+program, "DERIVE="+self, "REPORT="+result,
 		"IMAGE="+filepath.Join(directory, "image"), "CASES="+string(names))
 	command.Env = append(command.Env, environment...)
 	out, err := command.CombinedOutput()
 	if err != nil {
-		t.Fatalf("gdb: %v\n%s", err, out)
+		t.Fatalf("%s: %v\n%s", debugger, err, out)
 	}
 	content, err := os.ReadFile(result)
 	if err != nil {
@@ -117,4 +139,31 @@ func TestWalkWithoutImage(t *testing.T) {
 	if stub[0] != 0 || stub[1] < 200 {
 		t.Errorf("without an image, %d instructions of stubs are right and %d wrong", stub[0], stub[1])
 	}
+}
+
+// lldb sees the same.
+func TestWalkInLLDB(t *testing.T) {
+	reports := walkInLLDB(t, build(t))
+	if len(reports) != len(cases) {
+		t.Errorf("%d cases were walked, of %d", len(reports), len(cases))
+	}
+	var stub, hook [2]int
+	for _, r := range reports {
+		for i := range 2 {
+			stub[i] += r.Stub[i]
+			hook[i] += r.Hook[i]
+		}
+		if r.Case == "hops" && r.Stub[1] == 0 && r.Stub[0] > 0 && r.Hook[1] == 1 {
+			// The longer jump is between the program's functions, where lldb
+			// asks no other module.
+			continue
+		}
+		if r.Stub[0] == 0 || len(r.Wrong) > 0 {
+			t.Errorf("%s: stub %d right and %d wrong, hook %d and %d", r.Case, r.Stub[0], r.Stub[1], r.Hook[0], r.Hook[1])
+		}
+		for _, wrong := range r.Wrong[:min(len(r.Wrong), 2)] {
+			t.Log(wrong)
+		}
+	}
+	t.Logf("right and wrong: stubs %v, hooks %v", stub, hook)
 }

@@ -83,12 +83,12 @@ func appendRule(b []byte, register Register, rule Rule, changed bool) []byte {
 		return operation(opSameValue)
 	case SavedAt:
 		if rule.Offset%DataFactor != 0 {
-			return appendBlock(operation(opExpression), plusConstant("", rule.Offset))
+			return appendBlock(operation(opExpression), OfCFA(rule.Offset))
 		}
 		return AppendSLEB128(operation(opOffsetExtendedSF), rule.Offset/DataFactor)
 	case CFAPlus:
 		if rule.Offset%DataFactor != 0 {
-			return appendBlock(operation(opValExpression), plusConstant("", rule.Offset))
+			return appendBlock(operation(opValExpression), OfCFA(rule.Offset))
 		}
 		return AppendSLEB128(operation(opValOffsetSF), rule.Offset/DataFactor)
 	case InRegister:

@@ -68,6 +68,10 @@ func Load(address string, offset int64) string {
 	return plusConstant(address+string([]byte{opDeref}), offset)
 }
 
+// OfCFA is the expression of the CFA plus an offset, for a rule of a register:
+// evaluating one begins with the CFA.
+func OfCFA(offset int64) string { return plusConstant("", offset) }
+
 func plusConstant(expression string, offset int64) string {
 	if offset == 0 && expression != "" {
 		return expression

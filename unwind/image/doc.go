@@ -13,6 +13,10 @@
 //     of that name.
 //   - Return addresses are written with DW_OP_const8u: nobody moves them with
 //     the file, as is done with DW_OP_addr.
+//   - Where a return address is in memory, an expression says so: lldb trusts
+//     the rows of the function on top of the stack only if the first one has
+//     the return address elsewhere than its own reading of the instructions
+//     has it, and compares kinds of rules.
 //   - .debug_info has one unit, whose producer is a GCC of version 4.5 or
 //     later: only then does gdb trust the rows at a ret, too (it takes others
 //     to have none for epilogues).

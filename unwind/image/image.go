@@ -136,6 +136,9 @@ func (w *writer) frames(instructions []unwind.Instruction, taken map[uint64]bool
 		taken[in.Address] = true
 		row := in.Row
 		row.Start, row.End = in.Address, in.Address+uint64(in.Length)
+		if rule := &row.Rules[cfi.RIP]; rule.Kind == cfi.SavedAt {
+			*rule = cfi.Rule{Kind: cfi.SavedAtExpression, Expression: cfi.OfCFA(rule.Offset)}
+		}
 		if n := len(rows); n > 0 && rows[n-1].End != row.Start {
 			flush()
 		}
