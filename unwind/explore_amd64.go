@@ -1,6 +1,7 @@
 package unwind
 
 import (
+	"container/heap"
 	"fmt"
 	"slices"
 
@@ -12,7 +13,8 @@ import (
 // The limits of one stub.
 const (
 	maxInstructions = 4096
-	maxVisits       = 64 // of one instruction, in the mean
+	maxRounds       = 16    // of a loop before it is given up to understand all of it
+	maxTotal        = 40000 // visits of instructions
 )
 
 // A node is an instruction that control reaches.
@@ -52,7 +54,7 @@ type graph struct {
 	process  *Process
 	entry    uint64
 	nodes    map[uint64]*node
-	work     []uint64
+	work     workList
 	queued   map[uint64]bool
 	pending  map[uint64]*state // by return address: calls into the stub itself
 	warnings []Warning
@@ -68,8 +70,24 @@ func (g *graph) warn(address uint64, format string, args ...any) {
 // explore follows the code at an entry, in anonymous executable memory, with
 // the state there.
 func explore(p *Process, entry uint64, s *state) *graph {
-	g := &graph{process: p, entry: entry, nodes: map[uint64]*node{}, queued: map[uint64]bool{}, pending: map[uint64]*state{}}
-	g.reach(entry, edge{state: s})
+	g := &graph{process: p, entry: entry}
+	g.search(s)
+	if g.total > maxTotal {
+		return g
+	}
+	// In the first round an instruction was visited when it was met, perhaps
+	// before all that lead to it had been. What was learnt too early about a
+	// loop stays in it. With the order known, a second round avoids that.
+	g.work.order = g.order()
+	g.search(s)
+	return g
+}
+
+// search follows the code from the entry.
+func (g *graph) search(s *state) {
+	g.nodes, g.queued, g.pending = map[uint64]*node{}, map[uint64]bool{}, map[uint64]*state{}
+	g.warnings, g.total = nil, 0
+	g.reach(g.entry, edge{state: s})
 	for {
 		g.run()
 		// Functions of the stub that weren't seen to return, and those that
@@ -83,9 +101,89 @@ func explore(p *Process, entry uint64, s *state) *graph {
 			delete(g.pending, address)
 		}
 		if !resumed {
-			return g
+			return
 		}
 	}
+}
+
+// order numbers the instructions so that each comes after those that lead to
+// it, loops aside (reverse postorder).
+func (g *graph) order() map[uint64]int {
+	type frame struct {
+		node *node
+		next int
+	}
+	order := map[uint64]int{}
+	seen := map[uint64]bool{}
+	number := len(g.nodes)
+	visit := func(root uint64) {
+		stack := []frame{{g.nodes[root], 0}}
+		seen[root] = true
+		for len(stack) > 0 {
+			top := &stack[len(stack)-1]
+			if top.next == len(top.node.next) {
+				number--
+				order[top.node.pc] = number
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			next := top.node.next[top.next]
+			top.next++
+			if n := g.nodes[next]; n != nil && !seen[next] {
+				seen[next] = true
+				stack = append(stack, frame{n, 0})
+			}
+		}
+	}
+	visit(g.entry)
+	for _, pc := range sortedKeys(g.nodes) {
+		if !seen[pc] {
+			visit(pc)
+		}
+	}
+	return order
+}
+
+// A workList gives addresses in an order, or, without one, first in, first out.
+type workList struct {
+	items []uint64
+	order map[uint64]int
+}
+
+func (w *workList) Len() int { return len(w.items) }
+
+func (w *workList) Less(i, j int) bool { return w.order[w.items[i]] < w.order[w.items[j]] }
+
+func (w *workList) Swap(i, j int) { w.items[i], w.items[j] = w.items[j], w.items[i] }
+
+func (w *workList) Push(x any) { w.items = append(w.items, x.(uint64)) }
+
+func (w *workList) Pop() any {
+	last := w.items[len(w.items)-1]
+	w.items = w.items[:len(w.items)-1]
+	return last
+}
+
+// next takes an address from the list.
+func (w *workList) next() uint64 {
+	if w.order != nil {
+		return heap.Pop(w).(uint64)
+	}
+	pc := w.items[0]
+	w.items = w.items[1:]
+	return pc
+}
+
+// add adds an address. One that the first round didn't meet comes last.
+func (w *workList) add(pc uint64) {
+	if w.order == nil {
+		w.items = append(w.items, pc)
+		return
+	}
+	if _, ok := w.order[pc]; !ok {
+		w.order[pc] = len(w.order)
+	}
+	heap.Push(w, pc)
 }
 
 func sortedKeys[V any](m map[uint64]V) []uint64 {
@@ -114,8 +212,8 @@ func (g *graph) reach(pc uint64, e edge) {
 			if n.edges[i].state.equal(e.state) {
 				return
 			}
-			if n.visits > maxVisits { // from now on states only get less precise
-				e.state = join(n.edges[i].state, e.state, pc)
+			if n.visits > maxRounds {
+				e.state = widen(n.edges[i].state, e.state, pc)
 			}
 			n.edges[i], found = e, true
 		}
@@ -125,22 +223,21 @@ func (g *graph) reach(pc uint64, e edge) {
 	}
 	if !g.queued[pc] {
 		g.queued[pc] = true
-		g.work = append(g.work, pc)
+		g.work.add(pc)
 	}
 }
 
 func (g *graph) run() {
-	for len(g.work) > 0 {
-		pc := g.work[0]
-		g.work = g.work[1:]
+	for g.work.Len() > 0 {
+		pc := g.work.next()
 		delete(g.queued, pc)
 		g.visit(g.nodes[pc])
-		if g.total++; g.total > maxVisits*maxInstructions {
+		if g.total++; g.total > maxTotal {
 			g.warn(pc, "the stub's loops take too long to understand; it is left out")
 			for _, n := range g.nodes {
 				n.before = nil
 			}
-			g.work = nil
+			g.work.items = nil
 			return
 		}
 	}

@@ -15,7 +15,7 @@ import (
 const (
 	compareSize    = 256 << 10 // bytes compared at once
 	maxPatches     = 1 << 16
-	maxDifferences = 1 << 20 // differing bytes looked at in one mapping
+	maxDifferences = 1 << 13 // differing bytes in one mapping that belong to no patch
 	maxLead        = 8       // instructions from a site to its stub
 	longestJump    = 16      // bytes of one
 )
@@ -126,13 +126,13 @@ func (t *text) differ(at uint64, current, original []byte) error {
 			if current[j] == original[j] {
 				continue
 			}
-			if t.differences++; t.differences > maxDifferences {
-				return fmt.Errorf("more than %d bytes aren't those of the file, which may be another one by now", maxDifferences)
-			}
 			if address := at + uint64(j); address >= t.done {
 				if err := t.site(address); err != nil {
 					return err
 				}
+			}
+			if t.differences > maxDifferences {
+				return fmt.Errorf("more than %d bytes aren't those of the file, which may be another one by now", maxDifferences)
 			}
 		}
 	}
@@ -168,6 +168,7 @@ func (t *text) site(address uint64) error {
 		t.done = patch.Site + uint64(patch.Length)
 		return nil
 	}
+	t.differences++
 	return nil
 }
 

@@ -22,8 +22,9 @@ var order = [...]cfi.Register{
 }
 
 // locate finds a value that the site knew; preferred is the register to look
-// in first. Of several places it gives the one that assumes least.
-func (s *state) locate(v value, preferred cfi.Register) (best place, found bool) {
+// in first. Of several places it gives the one that assumes least. An address
+// relative to a register at the site will do only if fromCFA says so.
+func (s *state) locate(v value, preferred cfi.Register, fromCFA bool) (best place, found bool) {
 	better := func(p place) {
 		if !found || p.assumed != best.assumed && best.assumed != 0 && weight(p.assumed) < weight(best.assumed) {
 			best, found = p, true
@@ -52,10 +53,11 @@ func (s *state) locate(v value, preferred cfi.Register) (best place, found bool)
 		if c.size != 8 || c.content.kind == unknown || c.content.origin() != origin || !s.safe(c.address) {
 			continue
 		}
-		if _, ok := s.expression(c.address); !ok && c.address.kind != initial {
+		_, assumed, ok := s.expression(c.address)
+		if !ok && !(fromCFA && c.address.kind == initial) {
 			continue
 		}
-		p := place{inMemory: true, address: c.address, offset: v.offset - c.content.offset, assumed: c.content.assumed}
+		p := place{inMemory: true, address: c.address, offset: v.offset - c.content.offset, assumed: assumed | c.content.assumed}
 		if c.address.kind == constant {
 			p.assumed |= PrivateMemory
 		}
@@ -78,18 +80,42 @@ func (s *state) safe(address value) bool {
 	return rsp.origin() != address.origin() || address.offset >= rsp.offset-redZone
 }
 
-// expression gives a DWARF expression of an address.
-func (s *state) expression(address value) (string, bool) {
+// maxChain bounds the pointers that an expression follows.
+const maxChain = 3
+
+// expression gives a DWARF expression of an address, and what that assumes.
+func (s *state) expression(address value) (expression string, assumed Assumption, ok bool) {
+	return s.chain(address, maxChain)
+}
+
+func (s *state) chain(address value, depth int) (expression string, assumed Assumption, ok bool) {
 	if address.kind == constant {
-		return cfi.Constant(uint64(address.offset)), true
+		return cfi.Constant(uint64(address.offset)), 0, true
 	}
 	origin := address.origin()
 	for _, r := range order {
 		if has := s.registers[r]; has.kind != unknown && has.origin() == origin {
-			return cfi.RegisterPlus(r, address.offset-has.offset), true
+			return cfi.RegisterPlus(r, address.offset-has.offset), has.assumed, true
 		}
 	}
-	return "", false
+	if depth == 0 {
+		return "", 0, false
+	}
+	for i := range s.cells {
+		c := &s.cells[i]
+		if c.size != 8 || c.content.kind == unknown || c.content.origin() != origin || !s.safe(c.address) {
+			continue
+		}
+		where, assumed, ok := s.chain(c.address, depth-1)
+		if !ok {
+			continue
+		}
+		if c.address.kind == constant {
+			assumed |= PrivateMemory
+		}
+		return cfi.Load(where, address.offset-c.content.offset), assumed | c.content.assumed, true
+	}
+	return "", 0, false
 }
 
 // A row being made: where the frame's registers are in a state.
@@ -103,7 +129,7 @@ type rowMaker struct {
 // setCFA makes the CFA of the row; it reports whether it is known.
 func (m *rowMaker) setCFA(v value) bool {
 	m.cfa = v
-	p, ok := m.locate(v, cfi.RSP)
+	p, ok := m.locate(v, cfi.RSP, false)
 	if !ok {
 		return false
 	}
@@ -112,7 +138,7 @@ func (m *rowMaker) setCFA(v value) bool {
 		m.row.CFA = cfi.Rule{Kind: cfi.InRegister, Register: p.register, Offset: p.offset}
 		return true
 	}
-	address, ok := m.expression(p.address)
+	address, _, ok := m.expression(p.address)
 	if !ok {
 		return false
 	}
@@ -123,7 +149,7 @@ func (m *rowMaker) setCFA(v value) bool {
 // set makes the rule of a register that has a value of the site.
 func (m *rowMaker) set(register cfi.Register, v value) {
 	m.row.Rules[register] = cfi.Rule{Kind: cfi.Undefined}
-	p, ok := m.locate(v, register)
+	p, ok := m.locate(v, register, true)
 	if !ok {
 		return
 	}
@@ -136,7 +162,7 @@ func (m *rowMaker) set(register cfi.Register, v value) {
 	case p.offset == 0 && p.address.origin() == m.cfa.origin():
 		rule = cfi.Rule{Kind: cfi.SavedAt, Offset: p.address.offset - m.cfa.offset}
 	default:
-		address, ok := m.expression(p.address)
+		address, _, ok := m.expression(p.address)
 		switch {
 		case ok && p.offset == 0:
 			rule = cfi.Rule{Kind: cfi.SavedAtExpression, Expression: address}
@@ -163,13 +189,11 @@ func (s *state) forCaller() *state {
 	}
 	kept := n.cells[:0]
 	for _, c := range n.cells {
-		if c.address.kind != constant {
+		if c.address.kind == initial || n.onStack(c.address) {
 			kept = append(kept, c)
 		}
 	}
 	n.cells = kept
-	if rsp := n.rsp(); rsp.kind != unknown {
-		n.store(rsp.plus(-stackDepth), stackDepth, value{}, true)
-	}
+	n.clearBelow(n.rsp())
 	return n
 }

@@ -86,6 +86,9 @@ const (
 	// PrivateMemory: memory at fixed addresses, where something was saved,
 	// belongs to this thread alone.
 	PrivateMemory
+	// OtherStack: a stack pointer that was loaded from memory belongs to
+	// another stack than the site's.
+	OtherStack
 	// EnteredAsOriginal: displaced instructions that nothing in the stub
 	// leads to are entered with the registers of the site.
 	EnteredAsOriginal
@@ -97,6 +100,7 @@ var assumptionTexts = [...]string{
 	"hooks keep the ABI",
 	"stores through unknown pointers don't hit saved registers",
 	"memory at fixed addresses is the thread's own",
+	"a stack pointer from memory belongs to another stack",
 	"the hook enters displaced instructions with the site's registers",
 	"the patcher described the stub rightly",
 }

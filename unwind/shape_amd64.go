@@ -59,12 +59,13 @@ var rrSaves = []int{
 }
 
 // keeps are the assumptions that the makers of a shape's stubs keep: rr's
-// scratch memory is one page for each thread, and gdb's tracepoints are hit
+// scratch memory is one page for each thread, its hooks have a stack of their
+// own, and gdb's tracepoints are hit
 // without changing anything.
 func (s Shape) keeps() Assumption {
 	switch s {
 	case RRCall, RRJump:
-		return HooksKeepABI | NoAliasing | PrivateMemory
+		return HooksKeepABI | NoAliasing | PrivateMemory | OtherStack
 	case GDBTracepoint:
 		return HooksKeepABI | NoAliasing
 	}

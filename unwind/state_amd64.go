@@ -1,6 +1,9 @@
 package unwind
 
 import (
+	"math"
+	"slices"
+
 	"rspd/unwind/cfi"
 )
 
@@ -31,6 +34,7 @@ type value struct {
 const (
 	joined = 1 << 63 // it arose where paths meet, not in the instruction there
 	near   = 1 << 62 // it is on the same stack as the site's stack pointer
+	stack  = 1 << 61 // it has been a stack pointer
 )
 
 // A base that came of aligning the site's stack pointer is bounded: it is at
@@ -75,7 +79,10 @@ type state struct {
 	registers [16]value
 	// cells don't overlap. Memory that none covers is as it was at the site.
 	cells []cell
-	// initial holds for memory that no cell covers.
+	// floor is an offset from the site's stack pointer: below it, memory that
+	// no cell covers is unknown.
+	floor int64
+	// initialAssumed holds for memory that no cell covers.
 	initialAssumed Assumption
 	// lost means that nothing is known of memory.
 	lost bool
@@ -86,7 +93,7 @@ const maxCells = 256
 
 // siteState is the state at the site.
 func siteState() *state {
-	s := &state{}
+	s := &state{floor: math.MinInt64}
 	for i := range s.registers {
 		s.registers[i] = value{kind: initial, register: cfi.Register(i)}
 	}
@@ -171,31 +178,71 @@ func half(c cell, at, size int64) value {
 // suspect marks what a store would have changed if its address were the same
 // as that of something saved in another space.
 func (s *state) suspect(address value, size int64, viaStack bool) {
+	flag := Assumption(NoAliasing)
+	nearOnly := false
 	switch address.kind {
 	case constant, fsBase, gsBase:
 		return
+	case initial:
+		// What was stored after the stack had been aligned is below.
+		nearOnly = viaStack
 	case base:
 		if viaStack && address.offset+size <= 0 {
-			return
-		}
-	case initial:
-		if viaStack {
-			return
+			if address.onSiteStack() {
+				return
+			}
+			flag = OtherStack
 		}
 	}
 	origin := address.origin()
+	if flag == NoAliasing && !s.onStack(address) {
+		// Two pointers from memory may well be the same.
+		s.cells = slices.DeleteFunc(s.cells, func(c cell) bool {
+			return !s.onStack(c.address) && c.address.kind == base && c.address.origin() != origin
+		})
+	}
 	for i := range s.cells {
 		c := &s.cells[i]
-		if address.bounded() && c.address.kind == initial && c.address.register == cfi.RSP &&
-			c.address.offset >= address.slot+address.offset+size {
-			continue
-		}
-		if address.kind == unknown || c.address.origin() != origin {
-			c.content.assumed |= NoAliasing
+		switch {
+		case address.kind != unknown && c.address.origin() == origin:
+		case nearOnly && !(c.address.kind == base && c.address.onSiteStack()):
+		case address.bounded() && c.address.kind == initial && c.address.register == cfi.RSP &&
+			c.address.offset >= address.slot+address.offset+size:
+		case flag == OtherStack && (c.address.kind == constant || c.address.kind == fsBase || c.address.kind == gsBase):
+		default:
+			c.content.assumed |= flag
 		}
 	}
-	if !address.bounded() || address.slot+address.offset+size > 0 {
-		s.initialAssumed |= NoAliasing
+	if !nearOnly && !(address.bounded() && address.slot+address.offset+size <= 0) {
+		s.initialAssumed |= flag
+	}
+}
+
+// onStack reports whether an address is on a stack: the site's, or another one
+// that the stub has used.
+func (s *state) onStack(address value) bool {
+	switch address.kind {
+	case initial:
+		return true
+	case base:
+		return address.name&(near|joined|stack) != 0
+	}
+	return false
+}
+
+// clearBelow forgets what is below a stack pointer: from now on it may be
+// overwritten by stores whose distance to it isn't known.
+func (s *state) clearBelow(rsp value) {
+	origin, floor := rsp.origin(), rsp.offset
+	s.cells = slices.DeleteFunc(s.cells, func(c cell) bool {
+		below := c.address.origin() == origin && c.address.offset < rsp.offset
+		if below {
+			floor = max(floor, c.address.offset+c.size)
+		}
+		return below
+	})
+	if rsp.kind == initial && rsp.register == cfi.RSP {
+		s.floor = max(s.floor, floor)
 	}
 }
 
@@ -258,14 +305,50 @@ func (s *state) content(address value, size int64) (value, bool) {
 	case low != nil || high != nil || size != 8:
 		return value{}, false
 	}
-	if address.kind == initial {
+	if address.kind == initial && (address.register != cfi.RSP || address.offset >= s.floor) {
 		return value{kind: saved, register: address.register, slot: address.offset, assumed: assumed | s.initialAssumed}, true
 	}
 	return value{}, false
 }
 
-// stackDepth is how far below the stack pointer a called function may write.
+// stackDepth is how far string instructions are taken to write.
 const stackDepth = 1 << 20
+
+// stored reports whether the stub has, or may have, stored at an address.
+func (s *state) stored(address value, size int64) bool {
+	if s.lost || address.kind == unknown || s.onStack(address) {
+		return true
+	}
+	for i := range s.cells {
+		if s.cells[i].overlaps(address, size) {
+			return true
+		}
+	}
+	return false
+}
+
+// useAsStack marks the name of a base that becomes the stack pointer.
+func (s *state) useAsStack(v value) value {
+	if v.kind != base || v.name&(near|joined|stack) != 0 {
+		return v
+	}
+	old := v.name
+	s.fresh(old | stack) // of an earlier round
+	rename := func(v *value) {
+		if v.kind == base && v.name == old {
+			v.name |= stack
+		}
+	}
+	for i := range s.registers {
+		rename(&s.registers[i])
+	}
+	for i := range s.cells {
+		rename(&s.cells[i].address)
+		rename(&s.cells[i].content)
+	}
+	rename(&v)
+	return v
+}
 
 // called changes the state as a call does that a function has returned from;
 // rsp is as before the call.
@@ -282,22 +365,29 @@ func (s *state) called() {
 	for _, c := range s.cells {
 		switch c.address.kind {
 		case constant, fsBase, gsBase: // the hook may use the same slots
-			continue
+			c.content = value{}
+		case base:
+			if !s.onStack(c.address) {
+				continue
+			}
 		}
 		c.content.assumed |= HooksKeepABI
 		kept = append(kept, c)
 	}
 	s.cells = kept
 	s.initialAssumed |= HooksKeepABI
-	if rsp := s.rsp(); rsp.kind != unknown {
-		s.store(rsp.plus(-stackDepth), stackDepth, value{}, true)
-	}
+	s.clearBelow(s.rsp())
 }
 
 // join gives what two states agree on. Where the stack pointers differ, the
 // result has a new one with the name.
 func join(a, b *state, name uint64) *state {
-	n := &state{lost: a.lost || b.lost, initialAssumed: a.initialAssumed | b.initialAssumed}
+	if !a.rsp().same(b.rsp()) {
+		a, b = a.clone(), b.clone()
+		a.clearBelow(a.rsp())
+		b.clearBelow(b.rsp())
+	}
+	n := &state{lost: a.lost || b.lost, floor: max(a.floor, b.floor), initialAssumed: a.initialAssumed | b.initialAssumed}
 	for i := range n.registers {
 		v := a.registers[i]
 		if !v.same(b.registers[i]) {
@@ -342,8 +432,9 @@ func join(a, b *state, name uint64) *state {
 // add adds a cell of a join, if its memory isn't covered yet; if it is in
 // part, nothing is known of the whole.
 func (s *state) add(c cell) {
-	if c.content.kind == unknown && c.address.kind != initial {
-		return // as if never stored
+	if c.content.kind == unknown && (c.address.kind == base ||
+		c.address.kind == initial && c.address.register == cfi.RSP && c.address.offset+c.size <= s.floor) {
+		return // nothing is known of it anyway
 	}
 	for i := range s.cells {
 		if o := &s.cells[i]; o.address == c.address && o.size == c.size {
@@ -367,9 +458,17 @@ func (s *state) add(c cell) {
 	s.cells = append(s.cells, c)
 }
 
+// widen gives up what changes from round to round of a loop: everything in
+// memory, and registers that differ.
+func widen(a, b *state, name uint64) *state {
+	n := join(a, b, name)
+	n.cells, n.lost = nil, true
+	return n
+}
+
 // equal reports whether two states say the same.
 func (s *state) equal(o *state) bool {
-	if s.registers != o.registers || s.lost != o.lost || s.initialAssumed != o.initialAssumed || len(s.cells) != len(o.cells) {
+	if s.registers != o.registers || s.floor != o.floor || s.lost != o.lost || s.initialAssumed != o.initialAssumed || len(s.cells) != len(o.cells) {
 		return false
 	}
 	for i := range s.cells {

@@ -144,6 +144,9 @@ type step struct {
 	in   x86asm.Inst
 	pc   uint64
 	next uint64
+	// own tells that memory was read which the stub may have stored to, and
+	// of which nothing is known.
+	own bool
 }
 
 func (s *step) has(prefix x86asm.Prefix) bool {
@@ -228,9 +231,17 @@ func (s *step) get(arg x86asm.Arg) value {
 		return number(int64(arg))
 	case x86asm.Mem:
 		address, _ := s.address(arg)
-		return s.load(address, s.size(), s.pc)
+		return s.read(address, s.size())
 	}
 	return value{}
+}
+
+func (s *step) read(address value, size int64) value {
+	v := s.load(address, size, s.pc)
+	if v.kind == unknown || v.kind == base && v.name == s.pc {
+		s.own = s.own || s.stored(address, size)
+	}
+	return v
 }
 
 func (s *step) put(arg x86asm.Arg, v value) {
@@ -261,25 +272,42 @@ func (s *step) set(register cfi.Register, size int64, v value) {
 		v = value{}
 	}
 	if register == cfi.RSP && v.kind == unknown {
-		name := s.pc
-		switch s.in.Op {
-		case x86asm.AND, x86asm.SUB, x86asm.ADD, x86asm.LEA:
-			if s.rsp().onSiteStack() {
-				name |= near
-			}
-		}
-		old := s.rsp()
-		v = s.fresh(name)
-		if s.in.Op == x86asm.AND && size == 8 {
-			switch {
-			case old.kind == initial && old.register == cfi.RSP:
-				v.register, v.slot = cfi.RSP, old.offset
-			case old.bounded():
-				v.register, v.slot = cfi.RSP, old.slot+old.offset
-			}
-		}
+		v = s.moved()
+	}
+	if register == cfi.RSP {
+		v = s.switched(v)
 	}
 	s.registers[register] = v
+}
+
+// switched makes a value the stack pointer.
+func (s *step) switched(v value) value {
+	if s.own && v.kind == base {
+		// It may well be the site's, and what is below it overwritten.
+		s.clearBelow(value{kind: initial, register: cfi.RSP})
+		s.initialAssumed |= OtherStack
+	}
+	return s.useAsStack(v)
+}
+
+// moved gives the new stack pointer after an instruction that moved it by an
+// unknown distance, or elsewhere.
+func (s *step) moved() value {
+	old := s.rsp()
+	mask, constantMask := s.in.Args[1].(x86asm.Imm)
+	if s.in.Op != x86asm.AND || !constantMask || mask >= 0 || !old.onSiteStack() {
+		return s.fresh(s.pc)
+	}
+	s.clearBelow(old)
+	v := s.fresh(s.pc | near)
+	switch {
+	case old.kind == initial:
+		v.register, v.slot = cfi.RSP, old.offset
+	case old.bounded():
+		v.register, v.slot = cfi.RSP, old.slot+old.offset
+	}
+	v.assumed = old.assumed
+	return v
 }
 
 func (s *step) push(size int64, v value) {
@@ -293,7 +321,7 @@ func (s *step) push(size int64, v value) {
 
 func (s *step) pop(size int64) value {
 	rsp := s.rsp()
-	v := s.load(rsp, size, s.pc)
+	v := s.read(rsp, size)
 	s.registers[cfi.RSP] = s.rsp().plus(size)
 	return v
 }
@@ -374,10 +402,7 @@ func (s *step) execute() bool {
 		s.put(args[1], a)
 		s.put(args[0], value{})
 	case x86asm.LEAVE:
-		s.registers[cfi.RSP] = s.registers[cfi.RBP]
-		if s.rsp().kind == unknown {
-			s.registers[cfi.RSP] = s.fresh(s.pc)
-		}
+		s.set(cfi.RSP, 8, s.registers[cfi.RBP])
 		s.registers[cfi.RBP] = s.pop(8)
 	case x86asm.CALL:
 		s.called()
