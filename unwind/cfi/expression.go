@@ -65,14 +65,15 @@ func Constant(v uint64) string {
 // Load is the expression of the 8 bytes in memory where address says, plus an
 // offset.
 func Load(address string, offset int64) string {
-	return plusConstant(address+string([]byte{opDeref}), offset)
+	return Plus(address+string([]byte{opDeref}), offset)
 }
 
 // OfCFA is the expression of the CFA plus an offset, for a rule of a register:
 // evaluating one begins with the CFA.
-func OfCFA(offset int64) string { return plusConstant("", offset) }
+func OfCFA(offset int64) string { return Plus("", offset) }
 
-func plusConstant(expression string, offset int64) string {
+// Plus is an expression plus an offset.
+func Plus(expression string, offset int64) string {
 	if offset == 0 && expression != "" {
 		return expression
 	}

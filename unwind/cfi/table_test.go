@@ -194,7 +194,7 @@ func (m memory) ReadAt(b []byte, at int64) (int, error) {
 func TestUnwind(t *testing.T) {
 	row := Row{CFA: Rule{Kind: ByExpression, Expression: Load(RegisterPlus(RSP, 8), 16)}}
 	row.Rules[RIP] = Rule{Kind: SavedAt, Offset: -8}
-	row.Rules[RBX] = Rule{Kind: SavedAtExpression, Expression: plusConstant("", -24)}
+	row.Rules[RBX] = Rule{Kind: SavedAtExpression, Expression: OfCFA(-24)}
 	row.Rules[R12] = Rule{Kind: ByExpression, Expression: RegisterPlus(RAX, 5)}
 	row.Rules[R13] = Rule{Kind: Undefined}
 	row.Rules[R14] = Rule{Kind: SavedAt, Offset: -1000}
