@@ -298,8 +298,10 @@ func (l lead) follow(start, difference uint64) (arrival, *state) {
 		case l.process.foreign(target):
 			a.target = target
 			return a, s
-		case how == jumps && l.mapping.contains(target) && target != pc:
-			a.kind = Hop
+		case (how == jumps || how == calls) && l.mapping.contains(target) && target != pc:
+			if how == jumps {
+				a.kind = Hop
+			}
 			a.hops = append(a.hops, target)
 			pc = target
 		default:

@@ -7,8 +7,13 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"rspd/unwind"
 )
@@ -132,6 +137,11 @@ func TestFind(t *testing.T) {
 			name:  "a hop back",
 			patch: map[int][]byte{100: {0xeb, 0x100 - 72}, 30: near(0xe9, 30, reach)},
 			want:  []unwind.Patch{{Site: 100, Length: 5, Target: reach, Kind: unwind.Hop, Hops: []uint64{30}}},
+		},
+		{
+			name:  "a call of a jump",
+			patch: map[int][]byte{30: near(0xe8, 30, 100), 100: near(0xe9, 100, reach)},
+			want:  []unwind.Patch{{Site: 30, Length: 5, Target: reach, Kind: unwind.Call, Hops: []uint64{100}}},
 		},
 		{
 			name:  "two next to one another",
@@ -343,6 +353,58 @@ func BenchmarkDerive(b *testing.B) {
 		}
 		if known != 30*1000 {
 			b.Fatal(known)
+		}
+	}
+}
+
+// The same as BenchmarkFind by way of the kernel: text that is mapped from a
+// file, read through /proc/PID/mem.
+func BenchmarkFindMapped(b *testing.B) {
+	made := manyPatches(300<<20, 1000)
+	original, err := made.Open(made.Mappings[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	path := filepath.Join(b.TempDir(), "program")
+	f, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := io.Copy(f, io.NewSectionReader(original, 0, 300<<20+4096)); err != nil {
+		b.Fatal(err)
+	}
+	text, err := unix.Mmap(int(f.Fd()), 4096, 300<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer unix.Munmap(text)
+	patches, _ := unwind.Find(made)
+	for _, patch := range patches {
+		jump := make([]byte, patch.Length)
+		made.Memory.ReadAt(jump, int64(patch.Site))
+		copy(text[patch.Site-textAddress:], jump)
+	}
+	own, err := os.Open("/proc/self/mem")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer own.Close()
+	// The process is the made-up one with its text at another address.
+	moved := uint64(uintptr(unsafe.Pointer(&text[0]))) - textAddress
+	p := unwind.Process{Memory: own, Open: func(unwind.Mapping) (io.ReaderAt, error) { return f, nil }}
+	for _, m := range made.Mappings[:1] {
+		m.Start, m.End = m.Start+moved, m.End+moved
+		p.Mappings = append(p.Mappings, m)
+	}
+	stubs := made.Mappings[1]
+	p.Mappings = append(p.Mappings, unwind.Mapping{Start: stubs.Start + moved, End: stubs.End + moved, Executable: true})
+	b.SetBytes(300 << 20)
+	b.ResetTimer()
+	for range b.N {
+		fresh := unwind.Process{Memory: p.Memory, Mappings: p.Mappings, Open: p.Open}
+		if found, warnings := unwind.Find(&fresh); len(found) != 1000 || len(warnings) > 0 {
+			b.Fatal(len(found), warnings)
 		}
 	}
 }

@@ -32,7 +32,7 @@ func (s *state) locate(v value, preferred cfi.Register, fromCFA bool) (best plac
 	}
 	origin := v.origin()
 	inRegister := func(r cfi.Register) {
-		if has := s.registers[r]; has.origin() == origin {
+		if has := &s.registers[r]; has.kind == origin.kind && has.origin() == origin {
 			better(place{register: r, offset: v.offset - has.offset, assumed: has.assumed})
 		}
 	}
@@ -40,6 +40,9 @@ func (s *state) locate(v value, preferred cfi.Register, fromCFA bool) (best plac
 		inRegister(preferred)
 	}
 	for _, r := range order {
+		if found && best.assumed == 0 {
+			return best, true
+		}
 		inRegister(r)
 	}
 	if v.kind == saved && !s.lost {

@@ -1,11 +1,14 @@
 package unwind_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -65,7 +68,7 @@ func runScript(t *testing.T, program string, environment []string, debugger stri
 	defer cancel()
 	command := exec.CommandContext(ctx, debugger, arguments...)
 	command.Env = append(os.Environ(), "PROGRAM="+program, "DERIVE="+self, "REPORT="+result,
-		"IMAGE="+filepath.Join(directory, "image"), "CASES="+string(names))
+		"IMAGE="+filepath.Join(directory, "image"), "CASES="+string(names), "HOME="+directory)
 	command.Env = append(command.Env, environment...)
 	out, err := command.CombinedOutput()
 	if err != nil {
@@ -166,4 +169,80 @@ func TestWalkInLLDB(t *testing.T) {
 		}
 	}
 	t.Logf("right and wrong: stubs %v, hooks %v", stub, hook)
+}
+
+// The jump pad of a fast tracepoint, which Debian's gdbserver makes, is walked
+// after the server has gone. The pad is at a low address, out of the reach of a
+// position-independent program.
+func TestWalkFastTracepoint(t *testing.T) {
+	agents, _ := filepath.Glob("/usr/lib/libinproctrace.so")
+	more, _ := filepath.Glob("/usr/lib/*/libinproctrace.so")
+	if agents = append(agents, more...); len(agents) == 0 {
+		t.Skip("gdb's in-process agent is not installed")
+	}
+	directory := t.TempDir()
+	program := filepath.Join(directory, "traced")
+	if out, err := exec.Command(need(t, "gcc"), "-g", "-O0", "-no-pie", "-o", program, "testdata/traced.c").CombinedOutput(); err != nil {
+		t.Fatalf("gcc: %v\n%s", err, out)
+	}
+	gdbserver, err := exec.LookPath("gdbserver")
+	if err != nil {
+		t.Skip(err)
+	}
+	traced := exec.Command(program)
+	// The agent leaves a socket there.
+	traced.Env = append(os.Environ(), "LD_PRELOAD="+agents[0], "TMPDIR="+directory)
+	if err := traced.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		traced.Process.Kill()
+		traced.Wait()
+		os.Remove(fmt.Sprintf("/tmp/gdb_ust%d", traced.Process.Pid))
+	})
+	server := exec.Command(gdbserver, "--once", "--attach", "127.0.0.1:0", strconv.Itoa(traced.Process.Pid))
+	says, err := server.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		server.Process.Kill()
+		server.Wait()
+	})
+	port := ""
+	for lines := bufio.NewScanner(says); port == "" && lines.Scan(); {
+		if _, after, ok := strings.Cut(lines.Text(), "Listening on port "); ok {
+			port = after
+		}
+	}
+	if port == "" {
+		t.Fatal("gdbserver doesn't listen")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	commands := []string{"set debuginfod enabled off", "set sysroot /", "target remote 127.0.0.1:" + port, "ftrace tracepoint", "actions\ncollect $regs\nend", "tstart", "info tracepoints"}
+	script := filepath.Join(directory, "trace.gdb")
+	text := strings.Join(commands, "\n") + fmt.Sprintf("\npython import os; os.kill(%d, 9)\n", server.Process.Pid)
+	if err := os.WriteFile(script, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := exec.CommandContext(ctx, need(t, "gdb"), "-nx", "--batch", "-x", script, program).CombinedOutput()
+	server.Wait()
+	if !strings.Contains(string(out), "tracepoint") {
+		t.Fatalf("gdb: %s", out)
+	}
+	reports := runScript(t, program, []string{"ATTACH=" + strconv.Itoa(traced.Process.Pid), `CASES=["collected"]`, "HOOK=12"},
+		need(t, "gdb"), "-nx", "--batch", "-x", "testdata/walk.py")
+	for _, r := range reports {
+		if r.Stub[0] < 40 || r.Stub[1] > 0 || r.Hook[0] < 12 || r.Hook[1] > 0 {
+			t.Errorf("stub %v, hook %v: %s\n%s", r.Stub, r.Hook, strings.Join(r.Wrong, "\n"), out)
+		}
+		t.Logf("right and wrong: stub %v, hook %v", r.Stub, r.Hook)
+	}
+	if len(reports) != 1 {
+		t.Errorf("there are %d reports\n%s", len(reports), out)
+	}
 }

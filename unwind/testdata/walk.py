@@ -3,6 +3,8 @@
 #   PROGRAM ARGUMENTS  the program
 #   DERIVE             a command that makes the image of a process
 #   IMAGE              its file; empty: walk without one
+#   ATTACH             the process to attach to, instead of starting one
+#   HOOK               instructions of a hook to step through; the rest is run
 #   SIGNAL=1           a signal handler is entered at each instruction of a stub
 import gdb, json, os, subprocess
 
@@ -45,9 +47,12 @@ for command in ['pagination off', 'confirm off', 'width 0', 'debuginfod enabled 
         pass
 run('handle SIGUSR1 nostop noprint pass')
 run('file ' + os.environ['PROGRAM'])
-run('set args ' + os.environ.get('ARGUMENTS', ''))
-run('tbreak marker')
-run('run')
+if 'ATTACH' in os.environ:
+    run('attach ' + os.environ['ATTACH'])
+else:
+    run('set args ' + os.environ.get('ARGUMENTS', ''))
+    run('tbreak marker')
+    run('run')
 pid = gdb.selected_inferior().pid
 derived = subprocess.run([os.environ['DERIVE'], str(pid)], env=dict(os.environ, UNWIND_TEST_DERIVE=os.environ['IMAGE']),
                          stdout=subprocess.PIPE, check=True)
@@ -95,6 +100,7 @@ for case in json.loads(os.environ['CASES']):
             return 'the stub is ' + str(frames[0][0])
         return ''
 
+    hook, after_call = 0, 0
     for _ in range(600):
         step()
         frame = gdb.newest_frame()
@@ -103,12 +109,23 @@ for case in json.loads(os.environ['CASES']):
         if not inside and not site <= pc < site + patch['Length'] and (frame.name() == function or pc == callers[0][1]):
             break
         where = 'Stub' if inside else 'Hook'
+        if inside:
+            hook, after_call = 0, pc + frame.architecture().disassemble(pc)[0]['length']
+        else:
+            hook += 1
         wrong = judge(chain(), inside)
         result[where][1 if wrong else 0] += 1
         if wrong:
             row = regions.get(pc, (None, {'Row': 'no row', 'Confidence': ''}))[1]
             result['Wrong'].append('%s %#x (site %#x) %s: %s %s\n%s\n%s\n%s' % (
                 where, pc, site, wrong, row['Confidence'], row['Row'], run('x/i $pc').strip(), run('bt 9'), run('p $rsp')))
+        if hook == int(os.environ.get('HOOK', '0')) and hook > 0:
+            run('tbreak *%d' % after_call)
+            run('continue')
+            frames = chain()
+            wrong = judge(frames, True)
+            result['Stub'][1 if wrong else 0] += 1
+            hook, after_call = 0, 0
         if inside and os.environ.get('SIGNAL') == '1' and not wrong:
             run('queue-signal SIGUSR1')
             run('stepi')
