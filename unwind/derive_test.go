@@ -132,6 +132,15 @@ func TestDerive(t *testing.T) {
 			want: []line{{certain, "CFA=rsp+0"}, {certain, "CFA=rsp+0 rbx=same"}, {certain, "CFA=rsp+0 rbx=[CFA-8]"}, {certain, "CFA=rsp+0 rbx=[CFA-8]"}},
 		},
 		{
+			name: "what was saved after the stack was aligned, and left",
+			// push %rbx; mov %rsp,%rbx; and $-32,%rsp; push %rbp; mov %rbx,%rsp; pop %rbx; xor %ebp,%ebp; nop
+			stub: join([]byte{0x53, 0x48, 0x89, 0xe3, 0x48, 0x83, 0xe4, 0xe0, 0x55, 0x48, 0x89, 0xdc, 0x5b, 0x31, 0xed, 0x90}, back),
+			want: []line{
+				{certain, "CFA=rsp+0"}, {certain, "CFA=rsp+8"}, {certain, "CFA=rsp+8"}, {certain, "CFA=rbx+8"}, {certain, "CFA=rbx+8 rbp=same"},
+				{certain, "CFA=rsp+8 rbx=[CFA-8]"}, {certain, "CFA=rsp+0"}, {certain, "CFA=rsp+0 rbp=undefined"}, {certain, "CFA=rsp+0 rbp=undefined"},
+			},
+		},
+		{
 			name: "a slot that is half overwritten",
 			// push %rbx; movl $0,4(%rsp); xor %ebx,%ebx; lea 8(%rsp),%rsp
 			stub: join([]byte{0x53, 0xc7, 0x44, 0x24, 0x04, 0, 0, 0, 0, 0x31, 0xdb, 0x48, 0x8d, 0x64, 0x24, 0x08}, back),

@@ -214,7 +214,14 @@ func (g *generator) layers(n int) {
 
 func (g *generator) layer(n int) {
 	inner := func() { g.layers(n) }
-	switch g.IntN(12) {
+	switch g.IntN(13) {
+	case 12:
+		// Flags are saved at a fixed address, as rr does.
+		g.line("mov %%rsp, slots")
+		g.line("mov $slots + 32, %%esp")
+		g.line("pushfq")
+		g.line("mov slots, %%rsp")
+		inner()
 	case 0:
 		size := 8 * (1 + g.IntN(40))
 		switch g.IntN(3) {

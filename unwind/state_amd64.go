@@ -79,6 +79,10 @@ type state struct {
 	registers [16]value
 	// cells don't overlap. Memory that none covers is as it was at the site.
 	cells []cell
+	// stacks are the origins of the stack pointers that the stub has moved
+	// through, the present one last. What lies beyond the one that it goes
+	// back to is dead.
+	stacks []value
 	// floor is an offset from the site's stack pointer: below it, memory that
 	// no cell covers is unknown.
 	floor int64
@@ -93,7 +97,7 @@ const maxCells = 256
 
 // siteState is the state at the site.
 func siteState() *state {
-	s := &state{floor: math.MinInt64}
+	s := &state{floor: math.MinInt64, stacks: []value{{kind: initial, register: cfi.RSP}}}
 	for i := range s.registers {
 		s.registers[i] = value{kind: initial, register: cfi.Register(i)}
 	}
@@ -103,6 +107,7 @@ func siteState() *state {
 func (s *state) clone() *state {
 	n := *s
 	n.cells = append(make([]cell, 0, len(s.cells)+2), s.cells...)
+	n.stacks = slices.Clone(s.stacks)
 	return &n
 }
 
@@ -116,6 +121,7 @@ func (s *state) fresh(name uint64) value {
 			*r = value{}
 		}
 	}
+	s.stacks = slices.DeleteFunc(s.stacks, func(v value) bool { return v.kind == base && v.name == name })
 	kept := s.cells[:0]
 	for _, c := range s.cells {
 		if c.address.kind == base && c.address.name == name {
@@ -350,6 +356,27 @@ func (s *state) useAsStack(v value) value {
 	return v
 }
 
+// stackMoved notes a new stack pointer. Back on an earlier stack, what was stored
+// on those after it is dead: it may be overwritten at any time.
+func (s *state) stackMoved(v value) {
+	origin := v.origin()
+	at := slices.Index(s.stacks, origin)
+	if at < 0 {
+		s.stacks = append(s.stacks, origin)
+		if len(s.stacks) > maxCells {
+			s.cells, s.lost = nil, true
+		}
+		return
+	}
+	dead := s.stacks[at+1:]
+	if len(dead) > 0 {
+		s.cells = slices.DeleteFunc(s.cells, func(c cell) bool {
+			return c.address.kind == base && slices.Contains(dead, c.address.origin())
+		})
+		s.stacks = s.stacks[:at+1]
+	}
+}
+
 // called changes the state as a call does that a function has returned from;
 // rsp is as before the call.
 func (s *state) called() {
@@ -396,6 +423,15 @@ func join(a, b *state, name uint64) *state {
 		v.assumed |= b.registers[i].assumed
 		n.registers[i] = v
 	}
+	for i := range min(len(a.stacks), len(b.stacks)) {
+		if a.stacks[i] != b.stacks[i] {
+			break
+		}
+		n.stacks = append(n.stacks, a.stacks[i])
+	}
+	if a.rsp().same(b.rsp()) {
+		n.stackMoved(a.rsp())
+	}
 	defer func() {
 		if !a.rsp().same(b.rsp()) {
 			name |= joined
@@ -405,6 +441,7 @@ func join(a, b *state, name uint64) *state {
 			rsp := n.fresh(name)
 			rsp.assumed = n.registers[cfi.RSP].assumed
 			n.registers[cfi.RSP] = rsp
+			n.stackMoved(rsp)
 		}
 	}()
 	if n.lost {
@@ -468,7 +505,7 @@ func widen(a, b *state, name uint64) *state {
 
 // equal reports whether two states say the same.
 func (s *state) equal(o *state) bool {
-	if s.registers != o.registers || s.floor != o.floor || s.lost != o.lost || s.initialAssumed != o.initialAssumed || len(s.cells) != len(o.cells) {
+	if s.registers != o.registers || !slices.Equal(s.stacks, o.stacks) || s.floor != o.floor || s.lost != o.lost || s.initialAssumed != o.initialAssumed || len(s.cells) != len(o.cells) {
 		return false
 	}
 	for i := range s.cells {

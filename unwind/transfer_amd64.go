@@ -287,7 +287,9 @@ func (s *step) switched(v value) value {
 		s.clearBelow(value{kind: initial, register: cfi.RSP})
 		s.initialAssumed |= OtherStack
 	}
-	return s.useAsStack(v)
+	v = s.useAsStack(v)
+	s.stackMoved(v)
+	return v
 }
 
 // moved gives the new stack pointer after an instruction that moved it by an
