@@ -12,6 +12,8 @@
 //   - [Derive] follows a stub's instructions with an abstract state and gives a
 //     [Region]: for each instruction the row of call frame information that
 //     holds there, with its [Confidence].
+//   - [At] gives the patch at a site that is known to be one, and [Follow] the
+//     regions of what a patcher tells by a [Hint].
 //   - Package image writes regions as an ELF file that gdb and lldb load like
 //     any library; package hint reads what patchers tell by themselves; package
 //     cfi reads and writes the rows.
