@@ -13,8 +13,12 @@ import (
 // threadEvents follows a program by QThreadEvents to its end.
 type threadEvents struct {
 	*packets
-	created map[rsp.ThreadID]*rsp.StopReply
-	exited  map[rsp.ThreadID]int
+	// alive are the threads that were created and have not exited; the kernel
+	// gives the ids of others again.
+	alive map[rsp.ThreadID]bool
+	// created counts, exited are the statuses in order.
+	created int
+	exited  []*rsp.ThreadExited
 	execs   int
 	// registers are those of the first thread that was created.
 	registers []rsp.RegisterValue
@@ -24,7 +28,7 @@ func (s *session) threadEvents(source string, arguments ...string) *threadEvents
 	s.Helper()
 	program := native(s.T, source, inferiors.PIE)
 	v := s.launch(program, arguments...)
-	e := &threadEvents{packets: s.packets(v, everyEvent), created: map[rsp.ThreadID]*rsp.StopReply{}, exited: map[rsp.ThreadID]int{}}
+	e := &threadEvents{packets: s.packets(v, everyEvent), alive: map[rsp.ThreadID]bool{}}
 	e.must("QThreadEvents:1")
 	return e
 }
@@ -34,17 +38,20 @@ func (e *threadEvents) take(reply rsp.Reply) bool {
 	e.Helper()
 	switch stop := reply.(type) {
 	case *rsp.ThreadExited:
-		if status, twice := e.exited[stop.Thread]; twice {
-			e.Errorf("the exit of %v is reported with status %d after %d", stop.Thread, stop.Status, status)
+		leader := stop.Thread.PID == stop.Thread.TID
+		if !e.alive[stop.Thread] && !leader {
+			e.Errorf("%v exits and is not alive", stop.Thread)
 		}
-		e.exited[stop.Thread] = stop.Status
+		delete(e.alive, stop.Thread)
+		e.exited = append(e.exited, stop)
 	case *rsp.StopReply:
 		switch stop.Reason {
 		case rsp.StopCreate:
-			if e.created[stop.Thread] != nil {
+			if e.alive[stop.Thread] {
 				e.Errorf("%v is created twice", stop.Thread)
 			}
-			e.created[stop.Thread] = stop
+			e.alive[stop.Thread] = true
+			e.created++
 			e.beforeFirstInstruction(stop)
 		case rsp.StopExec:
 			e.execs++
@@ -61,7 +68,7 @@ func (e *threadEvents) take(reply rsp.Reply) bool {
 // made it returns, as every other one does.
 func (e *threadEvents) beforeFirstInstruction(stop *rsp.StopReply) {
 	e.Helper()
-	if len(e.created) == 1 {
+	if e.created == 1 {
 		e.registers = stop.Registers
 	}
 	pc := func(registers []rsp.RegisterValue) string {
@@ -89,12 +96,12 @@ func TestThreadEventsCounted(t *testing.T) {
 	for !e.take(e.resume("vCont;c")) {
 	}
 	count := e.server.stdout.wait(t, `born (\d+)\n`)[1]
-	if fmt.Sprint(len(e.created)) != count || fmt.Sprint(len(e.exited)) != count {
-		t.Errorf("%s threads were born; %d are reported to begin and %d to end", count, len(e.created), len(e.exited))
+	if fmt.Sprint(e.created) != count || fmt.Sprint(len(e.exited)) != count {
+		t.Errorf("%s threads were born; %d are reported to begin and %d to end", count, e.created, len(e.exited))
 	}
-	for thread, status := range e.exited {
-		if e.created[thread] == nil || status != 0 {
-			t.Errorf("%v ends with status %d (created: %v)", thread, status, e.created[thread] != nil)
+	for _, exit := range e.exited {
+		if exit.Status != 0 {
+			t.Errorf("%v ends with status %d", exit.Thread, exit.Status)
 		}
 	}
 }
@@ -115,11 +122,8 @@ func TestThreadEventsLeaderFirst(t *testing.T) {
 	if exit, ok := last.(*rsp.Exited); !ok || exit.Status != 7 {
 		t.Errorf("the end is %#v", last)
 	}
-	if status, told := e.exited[leader]; !told || status != 0 {
-		t.Errorf("the leader's exit: %v, status %d", told, status)
-	}
-	if len(e.created) != 1 || len(e.exited) != 2 {
-		t.Errorf("%d threads begin, %d end", len(e.created), len(e.exited))
+	if e.created != 1 || len(e.exited) != 2 || e.exited[0].Thread != leader || e.exited[0].Status != 0 {
+		t.Errorf("%d threads begin, %d end", e.created, len(e.exited))
 	}
 }
 
@@ -131,8 +135,8 @@ func TestThreadEventsExec(t *testing.T) {
 	for !e.take(e.resume("vCont;c")) {
 	}
 	// Three bystanders and the leader go; the caller takes the leader's id.
-	if len(e.created) != 4 || len(e.exited) != 4 || e.execs != 1 {
-		t.Errorf("%d threads begin, %d end, %d programs are executed", len(e.created), len(e.exited), e.execs)
+	if e.created != 4 || len(e.exited) != 4 || e.execs != 1 {
+		t.Errorf("%d threads begin, %d end, %d programs are executed", e.created, len(e.exited), e.execs)
 	}
 }
 
@@ -140,7 +144,7 @@ func TestThreadEventsExec(t *testing.T) {
 func TestThreadEventsKilled(t *testing.T) {
 	s := newSession(t)
 	e := s.threadEvents("threads.c", "5", "hold")
-	for len(e.created) < 4 {
+	for e.created < 4 {
 		e.take(e.resume("vCont;c"))
 	}
 	if err := e.client.Send(e.ctx, "vCont;c"); err != nil {
