@@ -143,6 +143,7 @@ func caseName(source, args string) string {
 // TestChildren has a client that keeps all processes told of each child, and of
 // each end, once, and programs do what they do without a debugger.
 func TestChildren(t *testing.T) {
+	notAgain(t, "its program makes the system calls of 64 bits")
 	gnuLacks(t, "13.1 takes processes whose exit signal is not SIGCHLD for threads")
 	for _, child := range childCases {
 		t.Run(caseName(child.source, child.args), func(t *testing.T) {
@@ -174,6 +175,7 @@ func (s *session) alone(program, args string) string {
 // TestChildrenUnannounced has clients that take only some of the events told of
 // those alone; the children of the others are let go.
 func TestChildrenUnannounced(t *testing.T) {
+	notAgain(t, "its program makes the system calls of 64 bits")
 	for _, child := range childCases {
 		if strings.Contains(child.args, "untraced") {
 			continue

@@ -19,6 +19,9 @@ type LWP struct {
 	asked Action
 	// pending is what it stopped for, until the client has been told.
 	pending Stop
+	// childEnd is the end of the child of a pending Forked or VForked, which is
+	// told after that.
+	childEnd Stop
 	// reported is what the client was last told of it since it stopped.
 	reported Stop
 	// inSignalStop says that the kernel will deliver a signal at its

@@ -998,6 +998,9 @@ func (c *randomClient) judge(stop Stop) {
 			c.failf("an exec is reported and not enabled")
 		}
 	case Exited, Killed:
+		if !c.reported(stop.PID) {
+			c.failf("the end of process %d is reported, whose beginning was not", stop.PID)
+		}
 		if _, twice := c.ends[stop.PID]; twice {
 			c.failf("the end of process %d is reported twice", stop.PID)
 		}

@@ -189,8 +189,14 @@ func (t *Table) settle(stop Stop) (bool, error) {
 	if child := t.lwps[stop.Child]; child != nil && stop.Kind == Cloned {
 		child.unreported = false
 	}
-	if child := t.Process(stop.Child); child != nil && (stop.Kind == Forked || stop.Kind == VForked) {
-		child.unreported = false
+	if stop.Kind == Forked || stop.Kind == VForked {
+		if child := t.Process(stop.Child); child != nil {
+			child.unreported = false
+		}
+		if end := stop.LWP.childEnd; end.Kind != NoStop {
+			stop.LWP.childEnd = Stop{}
+			t.ended = append(t.ended, end)
+		}
 	}
 	return true, nil
 }
@@ -516,7 +522,7 @@ func (t *Table) handle(event ptrace.Event) error {
 // that it made is let go, since the client never knew it.
 func (t *Table) dropPending(lwp *LWP) error {
 	stop := lwp.pending
-	lwp.pending = Stop{}
+	lwp.pending, lwp.childEnd = Stop{}, Stop{}
 	switch stop.Kind {
 	case Forked, VForked:
 		if child := t.find(stop.Child); child != nil {
@@ -738,6 +744,14 @@ func (t *Table) end(lwp *LWP, event ptrace.Event) error {
 	}
 	t.removeProcess(process)
 	if process.unwatched {
+		return nil
+	}
+	if process.unreported {
+		for _, creator := range t.lwps {
+			if kind := creator.pending.Kind; (kind == Forked || kind == VForked) && creator.pending.Child == process.PID {
+				creator.childEnd = stop
+			}
+		}
 		return nil
 	}
 	t.ended = append(t.ended, stop)
