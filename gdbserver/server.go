@@ -183,7 +183,8 @@ func (s *Server) linger() error {
 	}
 }
 
-// Launch starts a program with its arguments, for the first client.
+// Launch starts a program with its arguments, for the first client. The error is
+// an ENOENT if there is no such program.
 func (s *Server) Launch(arguments []string) error {
 	s.startup.Program, s.startup.Arguments = arguments[0], quoteAll(arguments[1:])
 	_, err := s.launch()

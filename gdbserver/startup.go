@@ -137,6 +137,17 @@ func (u *Startup) environment() []string {
 	return environment
 }
 
+// notFound is the error for a program, named without a directory, that does not
+// exist. It ends as a shell's message does, which tools look for.
+type notFound string
+
+func (n notFound) Error() string {
+	return fmt.Sprintf("cannot run %s, neither here nor in the PATH: exec: %[1]s: not found", string(n))
+}
+
+// Is makes it an ENOENT as for a program that is named with its directory.
+func (n notFound) Is(target error) bool { return target == unix.ENOENT }
+
 // resolve finds the file of a program as gdbserver does: a name without a
 // slash may be in the server's directory, or else in the PATH.
 func resolve(program string) (string, error) {
@@ -144,7 +155,7 @@ func resolve(program string) (string, error) {
 		if info, err := os.Stat(program); err != nil || info.IsDir() {
 			path, err := exec.LookPath(program)
 			if err != nil {
-				return "", fmt.Errorf("cannot run %s: no such program here or in the PATH", program)
+				return "", notFound(program)
 			}
 			return filepath.Abs(path)
 		}

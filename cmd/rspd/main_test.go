@@ -47,6 +47,13 @@ func TestProgramAnswers(t *testing.T) {
 		{[]string{"--help"}, 0, usageText + helpTail, ""},
 		{[]string{"--nosuch"}, 1, "", "Unknown argument: --nosuch\n"},
 		{[]string{busy, "/bin/true"}, 1, "", busy + ": Can't bind address: Address already in use.\n"},
+		// Written out so that GDB's gdb.server/non-existing-program.exp finds it.
+		{[]string{"stdio", "no-such-program"}, 1, "", "stdin/stdout redirected\n" +
+			"cannot run no-such-program, neither here nor in the PATH: exec: no-such-program: not found\n" +
+			"During startup program exited with code 127.\nExiting\n"},
+		{[]string{":0", "/no/such/program"}, 1, "", "cannot run /no/such/program: no such file or directory\n" +
+			"During startup program exited with code 127.\nExiting\n"},
+		{[]string{":0", "/dev/null"}, 1, "", "cannot run /dev/null: permission denied\n"},
 		{[]string{"/dev/nosuch", "/bin/true"}, 1, "", "Could not open remote device /dev/nosuch: No such file or directory.\n"},
 	} {
 		cmd, stdout, stderr := program(c.args...)

@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"rspd/gdbserver"
 	"rspd/rsp"
 )
@@ -26,7 +28,10 @@ func serve(o options, l *logs, listener *Listener, end *ender) (err error) {
 	})
 	switch {
 	case len(o.program) > 0:
-		err = server.Launch(o.program)
+		if err = server.Launch(o.program); errors.Is(err, unix.ENOENT) {
+			// What gdbserver says when the shell did not find the program.
+			err = complaintf("%v\nDuring startup program exited with code 127.\nExiting", err)
+		}
 	case o.attachPID != 0:
 		err = server.Attach(o.attachPID)
 	}
