@@ -170,15 +170,25 @@ func (s *Server) Close() error {
 	return errors.Join(failures...)
 }
 
-// linger waits for the end of a launched program that is no longer traced.
+// linger waits for the end of a launched program that is no longer traced. It
+// waits for every thread, because those that were dying when they were to be let
+// go are still this server's, and the kernel holds back the end of a process
+// until they are reaped (kernel/exit.c, delay_group_leader).
 func (s *Server) linger() error {
 	for {
-		event, err := s.tracer.WaitFor(s.lingering)
-		if errors.Is(err, ptrace.ErrNoTracees) || err == nil && event.Ended() {
+		event, err := s.tracer.WaitFor(ptrace.AnyThread)
+		switch {
+		case errors.Is(err, ptrace.ErrNoTracees):
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return err
+		case !event.Ended():
+			// It died before the detach and stops once more on its way out.
+			if err := s.tracer.Detach(event.TID, 0); err != nil && !errors.Is(err, ptrace.ErrGone) {
+				return err
+			}
+		case event.TID == s.lingering:
+			return nil
 		}
 	}
 }

@@ -2,8 +2,11 @@ package test
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"rspd/test/inferiors"
@@ -265,4 +268,40 @@ func TestBackground(t *testing.T) {
 		}
 		g.matches("backtrace", `main \(`)
 	}
+}
+
+// TestDetachFromKilled detaches from a program that has been killed meanwhile.
+// Its leader's end is reported only once the other threads are reaped, which
+// nobody but the server can do: it must not wait for the one without the other.
+func TestDetachFromKilled(t *testing.T) {
+	s := newSession(t)
+	program := native(t, "threads.c", inferiors.PIE)
+	v := s.launch(program, "8")
+	g := s.connected(v, program)
+	g.run("break all_ready")
+	g.stopsIn("continue", "breakpoint-hit", "all_ready")
+	if err := syscall.Kill(v.inferior, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("the threads but the leader are zombies", func() bool {
+		statuses, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*/status", v.inferior))
+		if err != nil {
+			t.Fatal(err)
+		}
+		zombies := 0
+		for _, path := range statuses {
+			// The id of any thread names a directory in /proc, listed or not.
+			tid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			if err == nil && tid != v.inferior && strings.HasPrefix(statusField(tid, "State"), "Z") {
+				zombies++
+			}
+		}
+		return zombies == 7
+	})
+	g.run("detach")
+	if status := v.wait(); status != 0 {
+		t.Errorf("the server ended with %d", status)
+	}
+	g.quit()
+	s.nothingLeft()
 }
