@@ -11,7 +11,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -105,6 +107,8 @@ type Suite struct {
 	Board  string
 	// Limit is how long one file may take.
 	Limit time.Duration
+	// runs counts the runs.
+	runs atomic.Int64
 }
 
 // configure makes the directory anew.
@@ -152,18 +156,34 @@ func (s *Suite) run(ctx context.Context, file string, logged bool) ([]Result, er
 	if logged {
 		words = append(words, "GDBSERVER_DEBUG=replay")
 	}
+	// Not a pipe: programs that a test leaves behind would keep it open.
+	output, err := os.CreateTemp(s.Dir, "make.*.log")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		output.Close()
+		os.Remove(output.Name())
+	}()
+	mark := fmt.Sprintf("RSPD_CONFORMANCE=%d.%d", os.Getpid(), s.runs.Add(1))
 	command := exec.CommandContext(limited, "make", words...)
 	command.Dir = s.Dir
+	command.Env = append(os.Environ(), mark)
+	command.Stdout, command.Stderr = output, output
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGTERM) }
 	command.WaitDelay = 10 * time.Second
-	output, runErr := command.CombinedOutput()
+	runErr := command.Run()
+	if err := endMarked(mark); err != nil {
+		return nil, err
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	sum, err := os.ReadFile(filepath.Join(s.outputs(file), "gdb.sum"))
 	if err != nil {
-		return nil, fmt.Errorf("%s: no results: %w\n%s", file, err, output)
+		said, _ := os.ReadFile(output.Name())
+		return nil, fmt.Errorf("%s: no results: %w\n%s", file, err, said)
 	}
 	results, err := parseSum(bytes.NewReader(sum))
 	if err != nil {
@@ -177,6 +197,27 @@ func (s *Suite) run(ctx context.Context, file string, logged bool) ([]Result, er
 		return nil, fmt.Errorf("%s: %w", file, runErr)
 	}
 	return results, nil
+}
+
+// endMarked kills the processes that have the mark in their environment: what a
+// test left behind, which has its own sessions and would take time from the
+// tests after it.
+func endMarked(mark string) error {
+	paths, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		// A process that is gone meanwhile, or another user's, is none of ours.
+		environment, err := os.ReadFile(path)
+		if err != nil || !slices.Contains(strings.Split(string(environment), "\x00"), mark) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	return nil
 }
 
 // keep moves the outputs of a file's last run to where the next one won't

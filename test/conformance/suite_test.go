@@ -116,6 +116,33 @@ func TestRunAllEnds(t *testing.T) {
 	}
 }
 
+// TestRunLeavesNothing runs a file that leaves a process of its own session
+// behind, which holds the run's output open.
+func TestRunLeavesNothing(t *testing.T) {
+	suite := configured(t, fake(t, map[string]string{"gdb.base/a.exp": `
+setsid sh -c 'echo $$ > left; exec sleep 600' &
+while ! [ -s left ]; do sleep 0.01; done
+echo PASS: gdb.base/a.exp: a
+`}), time.Minute)
+	if results, err := suite.run(t.Context(), "gdb.base/a.exp", false); err != nil || len(results) != 1 {
+		t.Fatalf("%v, %v", results, err)
+	}
+	text, err := os.ReadFile(filepath.Join(suite.Dir, "left"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := strings.TrimSpace(string(text))
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		command, err := os.ReadFile(filepath.Join("/proc", pid, "cmdline"))
+		if err != nil || len(command) == 0 { // gone, or a zombie
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("process %s is left: %q", pid, command)
+		}
+	}
+}
+
 // TestSettle holds that a test that fails in the first run alone is flaky, one
 // that fails again is not, and that the last run, and no other, logs packets.
 func TestSettle(t *testing.T) {
