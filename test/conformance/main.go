@@ -125,6 +125,7 @@ func (o *options) conform(ctx context.Context) error {
 	}
 	report := &Report{Ours: filepath.Base(o.server), Files: len(files), Known: map[Test]string{}}
 	var judge func(file string, results []Result) (short, better []Difference)
+	var peers *Suite // what can be asked again, if anything
 	switch {
 	case expectation != nil && expectation.Version == source.Version && expectation.Board == o.board:
 		report.Peers = "the list"
@@ -132,12 +133,17 @@ func (o *options) conform(ctx context.Context) error {
 			return expectation.shortfall(file, results, exceptions), nil
 		}
 	default:
-		peers, err := o.peers(ctx, source, cache, files, report)
+		if o.baseline == "" || o.canAskPeer() {
+			if peers, err = o.suite(ctx, source, cache, o.peer); err != nil {
+				return err
+			}
+		}
+		wanted, err := o.wanted(ctx, source, peers, files, report)
 		if err != nil {
 			return err
 		}
 		judge = func(file string, results []Result) (short, better []Difference) {
-			return compare(results, peers[file])
+			return compare(results, wanted[file])
 		}
 	}
 
@@ -180,8 +186,20 @@ func (o *options) conform(ctx context.Context) error {
 		}
 		report.Findings = append(report.Findings, findings...)
 	}
-	report.write(os.Stdout)
-	return report.verdict()
+	if left := report.pick(wrong); len(left) > 0 && peers != nil {
+		if err := peers.askPeer(ctx, left); err != nil {
+			return err
+		}
+	}
+	if err := report.write(os.Stdout); err != nil {
+		return err
+	}
+	report.Whole = true
+	if err := writeFile(filepath.Join(ours.Dir, "report.txt"), report.write); err != nil {
+		return err
+	}
+	fmt.Printf("all of it is in %s, beside the results and logs\n", filepath.Join(ours.Dir, "report.txt"))
+	return report.err()
 }
 
 // parseFile opens a file and parses it.
@@ -215,8 +233,16 @@ func (o *options) suite(ctx context.Context, source *Source, cache, server strin
 	return s, s.configure(ctx, source)
 }
 
-// peers returns by file what the server is held to.
-func (o *options) peers(ctx context.Context, source *Source, cache string, files []string, report *Report) (map[string][]Result, error) {
+// canAskPeer says whether the peer of a baseline is on this machine, and is not
+// the very server that is tested.
+func (o *options) canAskPeer() bool {
+	path, err := exec.LookPath(o.peer)
+	return err == nil && filepath.Base(path) != filepath.Base(o.server)
+}
+
+// wanted returns by file what the server is held to: what the baseline has, or
+// what the peer makes of the files now.
+func (o *options) wanted(ctx context.Context, source *Source, suite *Suite, files []string, report *Report) (map[string][]Result, error) {
 	var results []Result
 	if o.baseline != "" {
 		report.Peers = filepath.Base(o.baseline)
@@ -226,10 +252,6 @@ func (o *options) peers(ctx context.Context, source *Source, cache string, files
 		}
 	} else {
 		report.Peers = filepath.Base(o.peer)
-		suite, err := o.suite(ctx, source, cache, o.peer)
-		if err != nil {
-			return nil, err
-		}
 		fmt.Printf("%s, %d files, board %s, suite of GDB %s\n", version(suite.Server), len(files), o.board, source.Version)
 		runs, err := o.run(ctx, suite, files)
 		if err != nil {
@@ -303,11 +325,16 @@ func (o *options) rewrite(ctx context.Context, source *Source, suite *Suite, fil
 		expectation.Files = append(expectation.Files, run.File)
 		expectation.Passes[run.File] = count
 	}
-	file, err := os.Create(o.expect)
+	return writeFile(o.expect, expectation.write)
+}
+
+// writeFile writes a file by a function.
+func writeFile(path string, write func(io.Writer) error) error {
+	file, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(expectation.write(file), file.Close())
+	return errors.Join(write(file), file.Close())
 }
 
 // readSum reads a .sum file, which may be compressed by xz.

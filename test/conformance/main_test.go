@@ -62,7 +62,20 @@ esac`,
 		{"nothing to compare", func(o *options) { o.patterns = []string{"gdb.base/none.exp"} }, "nothing could be compared"},
 		{"a baseline", func(o *options) {
 			o.patterns = []string{"gdb.base/good.exp"}
-			o.baseline = write("base.sum", "PASS: gdb.base/good.exp: a\nPASS: gdb.base/good.exp: c\n")
+			o.baseline = write("base.sum", "PASS: gdb.base/good.exp: a\nPASS: gdb.base/good.exp: b\n")
+		}, ""},
+		{"worse than a baseline", func(o *options) {
+			o.patterns = []string{"gdb.base/ours.exp"}
+			o.baseline = write("base.sum", "PASS: gdb.base/ours.exp: a\n")
+		}, "1 tests fall short of base.sum"},
+		{"a baseline that the peer does not reach now", func(o *options) {
+			o.patterns = []string{"gdb.base/bad.exp"}
+			o.baseline = write("base.sum", "PASS: gdb.base/bad.exp: a\nPASS: gdb.base/bad.exp: b\n")
+		}, ""},
+		{"a baseline without its peer", func(o *options) {
+			o.patterns = []string{"gdb.base/bad.exp"}
+			o.baseline = write("base.sum", "PASS: gdb.base/bad.exp: a\nPASS: gdb.base/bad.exp: b\n")
+			o.peer = filepath.Join(dir, "gone")
 		}, "1 tests fall short of base.sum"},
 		{"no baseline", func(o *options) {
 			o.patterns = []string{"gdb.base/good.exp"}

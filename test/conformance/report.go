@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"slices"
@@ -23,28 +24,53 @@ type Report struct {
 	Unused []Test
 	// Broken are the files that gave no whole run.
 	Broken []string
+	// Whole lists every test; else of those that a file never came to only
+	// the first few are listed.
+	Whole bool
 }
 
-// wrong returns the findings that remain: not known and not flaky.
-func (r *Report) wrong() []Finding {
-	return r.pick(func(f Finding, known bool) bool { return !known && !f.flaky() })
+// fewAbsent is how many tests that a file never came to are listed.
+const fewAbsent = 3
+
+// A verdict is what became of a finding.
+type verdict uint8
+
+const (
+	wrong   verdict = iota // the server falls short
+	known                  // there is a reason
+	flaky                  // it passed when run again
+	peerToo                // the peer does no better here
+)
+
+func (r *Report) judge(f *Finding) verdict {
+	if _, excepted := r.Known[f.Test]; excepted {
+		return known
+	}
+	switch {
+	case f.flaky():
+		return flaky
+	case f.PeerToo:
+		return peerToo
+	}
+	return wrong
 }
 
-func (r *Report) pick(which func(f Finding, known bool) bool) []Finding {
-	var picked []Finding
-	for _, finding := range r.Findings {
-		if _, known := r.Known[finding.Test]; which(finding, known) {
+// pick returns the findings of which one thing became.
+func (r *Report) pick(what verdict) []*Finding {
+	var picked []*Finding
+	for i := range r.Findings {
+		if finding := &r.Findings[i]; r.judge(finding) == what {
 			picked = append(picked, finding)
 		}
 	}
 	return picked
 }
 
-// verdict returns an error unless all is as it should be. That nothing passed
+// err returns an error unless all is as it should be. That nothing passed
 // is an error too.
-func (r *Report) verdict() error {
+func (r *Report) err() error {
 	var complaints []string
-	if wrong := len(r.wrong()); wrong > 0 {
+	if wrong := len(r.pick(wrong)); wrong > 0 {
 		complaints = append(complaints, fmt.Sprintf("%d tests fall short of %s", wrong, r.Peers))
 	}
 	if len(r.Broken) > 0 {
@@ -60,15 +86,24 @@ func (r *Report) verdict() error {
 }
 
 // write prints the report.
-func (r *Report) write(w io.Writer) {
-	section := func(title string, findings []Finding) {
+func (r *Report) write(to io.Writer) error {
+	w := bufio.NewWriter(to)
+	section := func(title string, findings []*Finding) {
 		if len(findings) == 0 {
 			return
 		}
 		fmt.Fprintf(w, "\n%s\n", title)
-		file := ""
+		file, absent := "", 0
+		endFile := func() {
+			if absent > fewAbsent && !r.Whole {
+				fmt.Fprintf(w, "    %-11s %d more\n", Absent, absent-fewAbsent)
+			}
+			absent = 0
+		}
+		defer endFile()
 		for _, f := range findings {
 			if f.Test.File != file {
+				endFile()
 				file = f.Test.File
 				fmt.Fprintf(w, "  %s\n", file)
 				if f.Logs != "" {
@@ -76,6 +111,11 @@ func (r *Report) write(w io.Writer) {
 				}
 				if f.Packets != "" {
 					fmt.Fprintf(w, "    packets  %s\n", f.Packets)
+				}
+			}
+			if f.Ours == Absent {
+				if absent++; absent > fewAbsent && !r.Whole {
+					continue
 				}
 			}
 			fmt.Fprintf(w, "    %-11s %s", f.Ours, f.Test.Name)
@@ -94,9 +134,10 @@ func (r *Report) write(w io.Writer) {
 			fmt.Fprintf(w, "    %-11s %s\n", d.Peers, d.Test)
 		}
 	}
-	section("known exceptions:", r.pick(func(_ Finding, known bool) bool { return known }))
-	section("flaky (passed when run again):", r.pick(func(f Finding, known bool) bool { return !known && f.flaky() }))
-	section(fmt.Sprintf("%s passes, %s does not:", r.Peers, r.Ours), r.wrong())
+	section("known exceptions:", r.pick(known))
+	section("flaky (passed when run again):", r.pick(flaky))
+	section("neither server passes now:", r.pick(peerToo))
+	section(fmt.Sprintf("%s passes, %s does not:", r.Peers, r.Ours), r.pick(wrong))
 	if len(r.Unused) > 0 {
 		fmt.Fprintln(w, "\nexceptions that were not needed:")
 		for _, test := range r.Unused {
@@ -114,6 +155,7 @@ func (r *Report) write(w io.Writer) {
 		fmt.Fprintf(w, ", %s %d", r.Peers, r.PeerPasses)
 	}
 	fmt.Fprintln(w)
+	return w.Flush()
 }
 
 // unused returns the exceptions whose tests passed although their file ran.

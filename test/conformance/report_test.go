@@ -18,12 +18,13 @@ func TestVerdict(t *testing.T) {
 		{"good", Report{Passes: 1}, ""},
 		{"wrong", Report{Passes: 1, Peers: "gdbserver", Findings: finding(2)}, "1 tests fall short of gdbserver"},
 		{"flaky", Report{Passes: 1, Findings: finding(1)}, ""},
+		{"the peer too", Report{Passes: 1, Findings: []Finding{{Difference: finding(2)[0].Difference, PeerToo: true}}}, ""},
 		{"known", Report{Passes: 1, Findings: finding(2), Known: map[Test]string{test: "For this."}}, ""},
 		{"nothing ran", Report{}, "nothing passed"},
 		{"cut off", Report{Passes: 1, Broken: []string{"gdb.base/a.exp: no results"}}, "1 files gave no whole run"},
 	} {
 		text := ""
-		if err := c.report.verdict(); err != nil {
+		if err := c.report.err(); err != nil {
 			text = err.Error()
 		}
 		if text != c.want {
@@ -48,7 +49,9 @@ func TestReport(t *testing.T) {
 		Broken: []string{"gdb.base/e.exp: no results\nmake: bad\n"},
 	}
 	var text strings.Builder
-	report.write(&text)
+	if err := report.write(&text); err != nil {
+		t.Fatal(err)
+	}
 	const want = `
 rspd passes, gdbserver does not:
     FAIL        gdb.base/d.exp: up
@@ -76,5 +79,61 @@ without a whole run:
 `
 	if text.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", text.String(), want)
+	}
+}
+
+// TestReportOfAbsent holds that a file that broke off does not fill the report,
+// while what failed in it is told.
+func TestReportOfAbsent(t *testing.T) {
+	report := Report{Ours: "rspd", Peers: "gdbserver", Files: 2, Passes: 1}
+	add := func(file string, outcome Outcome, names ...string) {
+		for _, name := range names {
+			report.Findings = append(report.Findings, Finding{Difference: Difference{Test{file, name}, outcome, Passed}})
+		}
+	}
+	add("gdb.base/a.exp", Absent, "1", "2", "3", "4", "5")
+	add("gdb.base/a.exp", Failed, "6")
+	add("gdb.base/b.exp", Absent, "1", "2", "3")
+	for whole, want := range map[bool]string{
+		false: `
+gdbserver passes, rspd does not:
+  gdb.base/a.exp
+    not run     1
+    not run     2
+    not run     3
+    FAIL        6
+    not run     2 more
+  gdb.base/b.exp
+    not run     1
+    not run     2
+    not run     3
+
+2 files: rspd passes 1
+`,
+		true: `
+gdbserver passes, rspd does not:
+  gdb.base/a.exp
+    not run     1
+    not run     2
+    not run     3
+    not run     4
+    not run     5
+    FAIL        6
+  gdb.base/b.exp
+    not run     1
+    not run     2
+    not run     3
+
+2 files: rspd passes 1
+`,
+	} {
+		var text strings.Builder
+		report.Whole = whole
+		if err := report.write(&text); err != nil {
+			t.Fatal(err)
+		}
+		if text.String() != want {
+			t.Errorf("whole %v: got\n%s\nwant\n%s", whole, text.String(), want)
+		}
 	}
 }

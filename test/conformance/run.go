@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -58,6 +59,8 @@ func (s *Suite) runAll(ctx context.Context, files []string, jobs int, done func(
 type Finding struct {
 	Difference
 	Again, Times int
+	// PeerToo says that the peer, run again by itself, does no better.
+	PeerToo bool
 	// Logs is the directory of the first run, Packets that of the last, in
 	// which each gdb has left its packets.
 	Logs, Packets string
@@ -84,8 +87,12 @@ func (s *Suite) settle(ctx context.Context, file string, short []Difference, tim
 		if ctx.Err() != nil {
 			return nil, err
 		}
+		seen := map[Test]bool{}
 		for _, difference := range judge(results) {
-			again[difference.Test.withoutRemark()]++
+			seen[difference.Test.withoutRemark()] = true
+		}
+		for test := range seen {
+			again[test]++
 		}
 		if packets, err = s.keep(file, fmt.Sprintf("again-%d", i+1)); err != nil {
 			return nil, err
@@ -98,4 +105,25 @@ func (s *Suite) settle(ctx context.Context, file string, short []Difference, tim
 		})
 	}
 	return findings, nil
+}
+
+// askPeer runs the files of the findings that are left with the peer, whose
+// results may come from another day or another machine, and marks those that
+// it does not pass now either.
+func (s *Suite) askPeer(ctx context.Context, findings []*Finding) error {
+	results := map[string][]Result{}
+	for _, finding := range findings {
+		file := finding.Test.File
+		if _, asked := results[file]; !asked {
+			fmt.Println("again", file, "with", filepath.Base(s.Server))
+			answer, err := s.run(ctx, file, false)
+			if ctx.Err() != nil {
+				return err
+			}
+			results[file] = answer
+		}
+		worse, _ := compare(results[file], []Result{{Test: finding.Test, Outcome: Passed}})
+		finding.PeerToo = len(worse) > 0
+	}
+	return nil
 }
