@@ -7,7 +7,7 @@ export PATH := $(patsubst %/,%,$(dir $(GO))):$(PATH)
 # Packages whose tests are not bound to a kernel's ptrace stops.
 race = ./rsp/... ./gdbserver/... ./threads/...
 
-.PHONY: all build demo test check unit race bench clean
+.PHONY: all build demo test check unit race bench conformance conformance-fast suite clean
 
 all: build
 
@@ -37,6 +37,17 @@ race:
 bench: build
 	./test/install gcc gdbserver
 	$(GO) run ./test/bench -rspd build/rspd
+
+# GDB's own test suite, as README says. TESTS are patterns such as
+# gdb.base/break*.exp, FLAGS those that "go run ./test/conformance -help" lists.
+conformance: suite
+	$(GO) run ./test/conformance $(FLAGS) $(TESTS)
+
+conformance-fast: suite
+	$(GO) run ./test/conformance -expect test/conformance/fast.txt $(FLAGS)
+
+suite: build
+	./test/install gcc g++ gdb gdbserver runtest make dpkg-source xz libc6-dbg
 
 clean:
 	rm -rf build

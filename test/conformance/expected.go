@@ -62,7 +62,7 @@ func parseExpectation(r io.Reader) (*Expectation, error) {
 
 // write writes the expectation as parseExpectation reads it.
 func (e *Expectation) write(w io.Writer) error {
-	text := fmt.Sprintf("# How many tests of each file pass; make conformance-record writes it.\nsuite %s\nboard %s\n", e.Version, e.Board)
+	text := fmt.Sprintf("# How many tests of each file pass. make conformance-fast FLAGS=-record writes it.\nsuite %s\nboard %s\n", e.Version, e.Board)
 	for _, file := range slices.Sorted(slices.Values(e.Files)) {
 		text += fmt.Sprintf("%s %d\n", file, e.Passes[file])
 	}
