@@ -124,12 +124,21 @@ func (s *Suite) configure(ctx context.Context, source *Source) error {
 	script := filepath.Join(source.Dir, "gdb/testsuite/configure")
 	for _, words := range [][]string{{script}, {"make", "all", "site.exp"}} {
 		command := exec.CommandContext(ctx, words[0], words[1:]...)
-		command.Dir = s.Dir
+		command.Dir, command.Env = s.Dir, environment()
 		if output, err := command.CombinedOutput(); err != nil {
 			return fmt.Errorf("configure the suite: %w\n%s", err, output)
 		}
 	}
 	return nil
+}
+
+// environment is this program's, without what a make that runs it passes on to
+// the suite's make: its options and variables such as TESTS.
+func environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return slices.Contains([]string{"MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "TESTS"}, name)
+	})
 }
 
 // outputs is where a file's run leaves gdb.sum, gdb.log and its programs.
@@ -168,7 +177,7 @@ func (s *Suite) run(ctx context.Context, file string, logged bool) ([]Result, er
 	mark := fmt.Sprintf("RSPD_CONFORMANCE=%d.%d", os.Getpid(), s.runs.Add(1))
 	command := exec.CommandContext(limited, "make", words...)
 	command.Dir = s.Dir
-	command.Env = append(os.Environ(), mark)
+	command.Env = append(environment(), mark)
 	command.Stdout, command.Stderr = output, output
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGTERM) }

@@ -98,6 +98,17 @@ func TestRunAll(t *testing.T) {
 	}
 }
 
+// TestRunUnderMake holds that the options and variables of a make that runs the
+// suite do not reach the suite's own.
+func TestRunUnderMake(t *testing.T) {
+	t.Setenv("MAKEFLAGS", "n -- TESTS=gdb.base/*.exp RUNTESTFLAGS=none")
+	suite := configured(t, fake(t, map[string]string{"gdb.base/a.exp": "echo PASS: gdb.base/a.exp: board $BOARD"}), time.Minute)
+	results, err := suite.run(t.Context(), "gdb.base/a.exp", false)
+	if err != nil || len(results) != 1 || results[0].Test.Name != "board native-gdbserver" {
+		t.Errorf("%v, %v", results, err)
+	}
+}
+
 func TestRunAllEnds(t *testing.T) {
 	suite := configured(t, fake(t, map[string]string{"gdb.base/a.exp": "touch begun; exec sleep 60"}), time.Hour)
 	ctx, cancel := context.WithCancel(t.Context())
