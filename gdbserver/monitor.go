@@ -29,7 +29,7 @@ func init() {
 		{"set libthread-db-search-path", "taken for scripts' sake: no libthread_db is used", (*session).monitorThreadLibrary},
 		{"syscall", "Show the system call that the selected thread is stopped at: number, arguments, result", (*session).monitorSyscall},
 		{"version", "Show the version of this server", (*session).monitorVersion},
-		{"exit", "Quit the server: launched programs are killed, others let go", (*session).monitorExit},
+		{"exit", "Quit GDBserver: launched programs are killed, others let go", (*session).monitorExit},
 	}
 }
 

@@ -185,7 +185,8 @@ func TestMonitor(t *testing.T) {
 	program := native(t, "echo.c", inferiors.PIE)
 	v := s.serve([]string{"--multi"})
 	g := s.extended(v, program)
-	g.matches("monitor help", `(?s)set debug.*\n.*exit`)
+	// By these words GDB's test suite knows a gdbserver, in target_is_gdbserver.
+	g.matches("monitor help", `(?s)The following monitor commands are supported:.*set debug.*\n.*exit.*Quit GDBserver`)
 	if _, err := g.try("monitor no-such-command"); err == nil && !serverGNU {
 		if !strings.Contains(g.log.String(), "no-such-command") {
 			t.Error("an unknown monitor command is not named")
