@@ -24,13 +24,12 @@ type Report struct {
 	Unused []Test
 	// Broken are the files that gave no whole run.
 	Broken []string
-	// Whole lists every test; else of those that a file never came to only
-	// the first few are listed.
+	// Whole lists every test; else only the first few of a file are listed.
 	Whole bool
 }
 
-// fewAbsent is how many tests that a file never came to are listed.
-const fewAbsent = 3
+// few is how many tests of a file are listed.
+const few = 10
 
 // A verdict is what became of a finding.
 type verdict uint8
@@ -93,12 +92,12 @@ func (r *Report) write(to io.Writer) error {
 			return
 		}
 		fmt.Fprintf(w, "\n%s\n", title)
-		file, absent := "", 0
+		file, listed := "", 0
 		endFile := func() {
-			if absent > fewAbsent && !r.Whole {
-				fmt.Fprintf(w, "    %-11s %d more\n", Absent, absent-fewAbsent)
+			if listed > few && !r.Whole {
+				fmt.Fprintf(w, "    and %d more\n", listed-few)
 			}
-			absent = 0
+			listed = 0
 		}
 		defer endFile()
 		for _, f := range findings {
@@ -113,10 +112,8 @@ func (r *Report) write(to io.Writer) error {
 					fmt.Fprintf(w, "    packets  %s\n", f.Packets)
 				}
 			}
-			if f.Ours == Absent {
-				if absent++; absent > fewAbsent && !r.Whole {
-					continue
-				}
+			if listed++; listed > few && !r.Whole {
+				continue
 			}
 			fmt.Fprintf(w, "    %-11s %s", f.Ours, f.Test.Name)
 			if f.Times > 0 {

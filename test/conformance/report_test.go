@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -82,58 +83,30 @@ without a whole run:
 	}
 }
 
-// TestReportOfAbsent holds that a file that broke off does not fill the report,
-// while what failed in it is told.
-func TestReportOfAbsent(t *testing.T) {
+// TestReportIsShort holds that a file that broke off does not fill the report.
+func TestReportIsShort(t *testing.T) {
 	report := Report{Ours: "rspd", Peers: "gdbserver", Files: 2, Passes: 1}
-	add := func(file string, outcome Outcome, names ...string) {
-		for _, name := range names {
-			report.Findings = append(report.Findings, Finding{Difference: Difference{Test{file, name}, outcome, Passed}})
+	add := func(file string, count int) {
+		for i := range count {
+			test := Test{file, fmt.Sprint(i)}
+			report.Findings = append(report.Findings, Finding{Difference: Difference{test, Absent, Passed}})
 		}
 	}
-	add("gdb.base/a.exp", Absent, "1", "2", "3", "4", "5")
-	add("gdb.base/a.exp", Failed, "6")
-	add("gdb.base/b.exp", Absent, "1", "2", "3")
-	for whole, want := range map[bool]string{
-		false: `
-gdbserver passes, rspd does not:
-  gdb.base/a.exp
-    not run     1
-    not run     2
-    not run     3
-    FAIL        6
-    not run     2 more
-  gdb.base/b.exp
-    not run     1
-    not run     2
-    not run     3
-
-2 files: rspd passes 1
-`,
-		true: `
-gdbserver passes, rspd does not:
-  gdb.base/a.exp
-    not run     1
-    not run     2
-    not run     3
-    not run     4
-    not run     5
-    FAIL        6
-  gdb.base/b.exp
-    not run     1
-    not run     2
-    not run     3
-
-2 files: rspd passes 1
-`,
+	add("gdb.base/a.exp", 12)
+	add("gdb.base/b.exp", 10)
+	for whole, want := range map[bool][]string{
+		false: {"    and 2 more\n  gdb.base/b.exp\n", "    not run     9\n\n2 files"},
+		true:  {"    not run     11\n  gdb.base/b.exp\n", "    not run     9\n\n2 files"},
 	} {
 		var text strings.Builder
 		report.Whole = whole
 		if err := report.write(&text); err != nil {
 			t.Fatal(err)
 		}
-		if text.String() != want {
-			t.Errorf("whole %v: got\n%s\nwant\n%s", whole, text.String(), want)
+		for _, part := range want {
+			if !strings.Contains(text.String(), part) {
+				t.Errorf("whole %v: no %q in\n%s", whole, part, text.String())
+			}
 		}
 	}
 }
