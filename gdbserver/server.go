@@ -38,6 +38,9 @@ type Options struct {
 	// Messages takes the lines that people and tools wait for, such as
 	// "Process PROG created; pid = N".
 	Messages io.Writer
+	// EndsUntold leaves out the messages of how processes ended, for a server
+	// whose messages come out among those of the client, which tells it too.
+	EndsUntold bool
 	// Threads, Connections and Remote are the logs of process control, of
 	// clients that come and go, and of packets; none may be nil.
 	Threads, Connections, Remote Log

@@ -45,9 +45,11 @@ func threadStatus(stop threads.Stop) int {
 
 // ended prints what people expect to read of a process's end.
 func (s *Server) ended(stop threads.Stop) {
-	if stop.Kind == threads.Killed {
+	switch {
+	case s.options.EndsUntold:
+	case stop.Kind == threads.Killed:
 		s.printf("\nChild terminated with signal = 0x%x (%v)\n", int(stop.Signal), rsp.SignalFromLinux(int(stop.Signal)))
-	} else {
+	default:
 		s.printf("\nChild exited with status %d\n", stop.Status)
 	}
 	if len(s.table.Processes()) == 0 {

@@ -18,12 +18,21 @@ func TestStdio(t *testing.T) {
 			s := newSession(t)
 			program := native(t, "recurse.c", inferiors.PIE)
 			g := s.gdb(program)
-			g.run(fmt.Sprintf("target remote | %s --once %s %s 6", serverPath, comm, program))
+			messages := filepath.Join(t.TempDir(), "messages")
+			g.run(fmt.Sprintf("target remote | %s --once %s %s 6 2>%s", serverPath, comm, program, messages))
 			g.run("break bottom")
 			g.stopsIn("continue", "breakpoint-hit", "bottom")
 			g.exits("continue", 0)
 			g.quit()
 			s.nothingLeft()
+			text, err := os.ReadFile(messages)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// They come out among gdb's own, which tells of the end.
+			if said := string(text); !strings.Contains(said, "stdin/stdout redirected") || strings.Contains(said, "exited with status") {
+				t.Errorf("the server said %q", said)
+			}
 		})
 	}
 }

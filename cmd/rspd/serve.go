@@ -98,6 +98,7 @@ func serverOptions(o options, l *logs, listener *Listener) gdbserver.Options {
 		options.Disabled = append(options.Disabled, rsp.PacketFirstThreadInfo, rsp.PacketNextThreadInfo)
 	}
 	if listener.Stdio() {
+		options.EndsUntold = true
 		// The client speaks on them; the program gets the rest.
 		if null, err := os.Open(os.DevNull); err == nil {
 			options.Startup.Input = null
