@@ -80,7 +80,8 @@ func (a *AddressSpace) HasBreakpoint(address uint64) bool {
 
 // InsertBreakpoint puts an int3 at address, all of whose hits are reported.
 // Inserting one twice changes nothing, as the protocol asks ("implemented in an
-// idempotent way").
+// idempotent way"), unless other memory has been mapped there since: clients do
+// not remove the breakpoints of a library that was unloaded.
 func (a *AddressSpace) InsertBreakpoint(address uint64) error { return a.InsertJudged(address, nil) }
 
 // InsertJudged is InsertBreakpoint with a judge of its hits, which replaces the
@@ -89,7 +90,7 @@ func (a *AddressSpace) InsertJudged(address uint64, judge Judge) error {
 	i, found := a.find(address)
 	if found {
 		a.wanted[i].judge = judge
-		return nil
+		return a.image.renew(address)
 	}
 	if err := a.image.want(address); err != nil {
 		return err

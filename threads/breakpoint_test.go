@@ -311,3 +311,58 @@ func TestTakeOutAndPutBack(t *testing.T) {
 	space.image.putBack(2)
 	check("put back into memory that is lifted")
 }
+
+// TestReplacedMemory has other memory mapped where a breakpoint was inserted, as
+// when a library is closed and another one takes its place: nothing of the old
+// bytes shows or comes back, and inserting again means the new memory.
+func TestReplacedMemory(t *testing.T) {
+	replaced := func() (*AddressSpace, *fakeMemory) {
+		memory := at16(0x1000)
+		space := newAddressSpace(memory)
+		insertAll(t, space, 0x1004)
+		for i := range memory.bytes {
+			memory.bytes[i] = byte(0x40 + i)
+		}
+		return space, memory
+	}
+	unchanged := func(what string, memory *fakeMemory) {
+		t.Helper()
+		if memory.bytes[4] != 0x44 {
+			t.Errorf("after %s the new memory has %#x at the address, want 0x44", what, memory.bytes[4])
+		}
+	}
+	space, memory := replaced()
+	var buffer [1]byte
+	if _, err := space.Read(0x1004, buffer[:]); err != nil || buffer[0] != 0x44 {
+		t.Errorf("read %#x, %v; want what is there now, 0x44", buffer[0], err)
+	}
+	if err := space.RemoveBreakpoint(0x1004); err != nil {
+		t.Error(err)
+	}
+	unchanged("removing", memory)
+
+	space, memory = replaced()
+	if err := space.image.lift(); err != nil {
+		t.Error(err)
+	}
+	unchanged("lifting", memory)
+
+	space, memory = replaced()
+	insertAll(t, space, 0x1004)
+	if memory.bytes[4] != breakpointInstruction {
+		t.Errorf("inserted again, there is %#x, want an int3", memory.bytes[4])
+	}
+	if _, err := space.Read(0x1004, buffer[:]); err != nil || buffer[0] != 0x44 {
+		t.Errorf("read %#x, %v; want 0x44", buffer[0], err)
+	}
+	child := at16(0x1000)
+	child.bytes[4] = breakpointInstruction
+	newAddressSpace(child).image.clean(space.image.below)
+	if child.bytes[4] != 0x44 {
+		t.Errorf("a copy is cleaned with %#x, want 0x44", child.bytes[4])
+	}
+	if err := space.RemoveBreakpoint(0x1004); err != nil {
+		t.Error(err)
+	}
+	unchanged("inserting and removing", memory)
+}

@@ -140,7 +140,7 @@ func (m *image) want(address uint64) error {
 	i, found := m.find(address)
 	if found {
 		m.inserted[i].wanted++
-		return nil
+		return m.renew(address)
 	}
 	var below [1]byte
 	if _, err := m.memory.Read(address, below[:]); err != nil {
@@ -159,6 +159,30 @@ func (m *image) want(address uint64) error {
 	return nil
 }
 
+// renew inserts an int3 again where other memory has taken the place of that
+// which it was in.
+func (m *image) renew(address uint64) error {
+	i, found := m.find(address)
+	if !found || m.lifted || m.inserted[i].out {
+		return nil
+	}
+	now, ok := m.byteAt(address)
+	if !ok || now == breakpointInstruction {
+		return nil
+	}
+	m.inserted[i].below, m.below[address] = now, now
+	return m.put(address, breakpointInstruction)
+}
+
+// uncover puts the byte below an int3 back, unless the int3 is not there: the
+// memory has been replaced by other.
+func (m *image) uncover(breakpoint int3) error {
+	if now, ok := m.byteAt(breakpoint.address); ok && now != breakpointInstruction {
+		return nil
+	}
+	return m.put(breakpoint.address, breakpoint.below)
+}
+
 // drop takes an int3 out when nobody else wants it. It is forgotten even when
 // the memory is no longer there.
 func (m *image) drop(address uint64) error {
@@ -174,7 +198,7 @@ func (m *image) drop(address uint64) error {
 	if m.lifted || removed.out {
 		return nil
 	}
-	return m.put(address, removed.below)
+	return m.uncover(removed)
 }
 
 // disown is drop while others may be running in the memory: one of them may
@@ -195,7 +219,7 @@ func (m *image) sweep() {
 	m.inserted = slices.DeleteFunc(m.inserted, func(breakpoint int3) bool {
 		if breakpoint.wanted == 0 && !m.lifted && !breakpoint.out {
 			// What cannot be written is not there.
-			_ = m.put(breakpoint.address, breakpoint.below)
+			_ = m.uncover(breakpoint)
 		}
 		return breakpoint.wanted == 0
 	})
@@ -239,7 +263,7 @@ func (m *image) lift() error {
 	var failures []error
 	for _, breakpoint := range m.inserted {
 		if !breakpoint.out {
-			failures = append(failures, m.put(breakpoint.address, breakpoint.below))
+			failures = append(failures, m.uncover(breakpoint))
 		}
 	}
 	return errors.Join(failures...)
@@ -279,7 +303,8 @@ func (m *image) read(address uint64, buffer []byte) (int, error) {
 		if offset >= uint64(n) {
 			break
 		}
-		if !m.inserted[i].out {
+		// It is not there while it is out, or since other memory is mapped.
+		if buffer[offset] == breakpointInstruction {
 			buffer[offset] = m.inserted[i].below
 		}
 	}
