@@ -267,3 +267,15 @@ func TestNextAmongSignals(t *testing.T) {
 	}
 	g.run("kill")
 }
+
+// TestSignalTrap gives a SIGTRAP to a thread that no signal has stopped: it is
+// the program's, which dies of it.
+func TestSignalTrap(t *testing.T) {
+	s := newSession(t)
+	v, g := s.allReady(3, inferiors.PIE)
+	g.runs("delete", "thread 2")
+	if end := g.resume("signal SIGTRAP"); end.reason != "exited-signalled" || end.signal != "SIGTRAP" {
+		t.Errorf("%v", end)
+	}
+	v.wait()
+}

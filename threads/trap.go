@@ -50,6 +50,10 @@ func (t *Table) trapped(lwp *LWP) (Stop, error) {
 	cause := classifyTrap(t.siginfo.Code(), lwp.asked.steps() || lwp.stepsOver)
 	switch cause {
 	case trapSignal:
+		if lwp.sent == unix.SIGTRAP {
+			lwp.sent, lwp.delivering = 0, unix.SIGTRAP
+			return Stop{}, nil
+		}
 		return stop, nil
 	case trapBreakpoint:
 		stop, err := t.breakpointTrap(lwp, stop)
