@@ -83,6 +83,9 @@ type ProcessStatus struct {
 	Group int
 	// Tracer is the process id of the tracer, 0 for none.
 	Tracer int
+	// Threads is how many threads the process has, those included that have
+	// ended and are not reaped.
+	Threads int
 	// Users are the real, effective, saved and file system user ids.
 	Users [4]int
 	// Seccomp is 0 for none, 1 strict, 2 a filter.
@@ -106,7 +109,7 @@ func parseProcessStatus(text string) ProcessStatus {
 	for line := range strings.Lines(text) {
 		key, rest, _ := strings.Cut(line, ":")
 		var numbers []int
-		if !slices.Contains([]string{"Tgid", "TracerPid", "Uid", "Seccomp", "NSpid"}, key) {
+		if !slices.Contains([]string{"Tgid", "TracerPid", "Threads", "Uid", "Seccomp", "NSpid"}, key) {
 			continue
 		}
 		for field := range strings.FieldsSeq(rest) {
@@ -121,6 +124,8 @@ func parseProcessStatus(text string) ProcessStatus {
 			status.Group = numbers[0]
 		case "TracerPid":
 			status.Tracer = numbers[0]
+		case "Threads":
+			status.Threads = numbers[0]
 		case "Uid":
 			copy(status.Users[:], numbers)
 		case "Seccomp":
@@ -154,20 +159,31 @@ func ThreadGroup(tid, likely int) (int, error) {
 }
 
 // Tasks lists the threads of a process as /proc/PID/task does, in rising
-// order.
+// order. While threads end the kernel leaves others out of the directory (it
+// goes on by counting, fs/proc/base.c first_tid), so it is read again until there
+// are as many as the process has; where they never are, after a number of times.
 func Tasks(pid int) ([]int, error) {
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
-	if err != nil {
-		return nil, goneIfAbsent("list the threads of", pid, err)
-	}
-	tids := make([]int, 0, len(entries))
-	for _, entry := range entries {
-		if tid, err := strconv.Atoi(entry.Name()); err == nil {
-			tids = append(tids, tid)
+	const attempts = 100
+	for attempt := 1; ; attempt++ {
+		entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+		if err != nil {
+			return nil, goneIfAbsent("list the threads of", pid, err)
+		}
+		tids := make([]int, 0, len(entries))
+		for _, entry := range entries {
+			if tid, err := strconv.Atoi(entry.Name()); err == nil {
+				tids = append(tids, tid)
+			}
+		}
+		status, err := ReadProcessStatus(pid)
+		if err != nil {
+			return nil, goneIfAbsent("list the threads of", pid, err)
+		}
+		if len(tids) >= status.Threads || attempt == attempts {
+			slices.Sort(tids)
+			return tids, nil
 		}
 	}
-	slices.Sort(tids)
-	return tids, nil
 }
 
 // Executable returns the name of the file that a process executes.

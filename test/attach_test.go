@@ -2,6 +2,7 @@ package test
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -297,5 +298,36 @@ func TestAttachChurn(t *testing.T) {
 	}
 	if !p.alive() {
 		t.Error("the program ended")
+	}
+}
+
+// TestAttachToRelay attaches to a program whose threads make one another and
+// end, so that the list of them is never whole: none may be left out.
+func TestAttachToRelay(t *testing.T) {
+	s := newSession(t)
+	p := s.start(native(t, "relay.c", inferiors.PIE), "50")
+	for range 25 {
+		v := s.attach(p.pid)
+		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*", p.pid))
+		if err != nil || len(tasks) == 0 {
+			t.Fatalf("threads %v, %v", tasks, err)
+		}
+		for _, task := range tasks {
+			tid, err := strconv.Atoi(filepath.Base(task))
+			if err != nil {
+				t.Fatal(err)
+			}
+			state, tracer := statusField(tid, "State"), statusField(tid, "TracerPid")
+			if state == "" || tracer == "" {
+				continue // it had begun to exit, which nobody can stop
+			}
+			if !strings.HasPrefix(state, "t") && !strings.HasPrefix(state, "Z") || tracer != strconv.Itoa(v.pid) {
+				t.Errorf("thread %d is in state %q with the tracer %q, want it stopped by %d", tid, state, tracer, v.pid)
+			}
+		}
+		if err := syscall.Kill(v.pid, syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		v.wait()
 	}
 }

@@ -39,13 +39,24 @@ func (t *Table) attach(pid int) (*Process, error) {
 	process := t.addProcess(pid, newAddressSpace(noMemory{}))
 	process.Attached = true
 	t.stopping = true
-	if err := t.seizeAll(process); err != nil {
-		t.abandon(process)
-		return nil, ptrace.ExplainAttach(pid, err)
-	}
-	if err := t.StopAll(); err != nil {
-		t.abandon(process)
-		return nil, err
+	for {
+		found, err := t.seizeAll(process)
+		if err != nil {
+			t.abandon(process)
+			return nil, ptrace.ExplainAttach(pid, err)
+		}
+		if !found {
+			break
+		}
+		if err := t.StopAll(); err != nil {
+			t.abandon(process)
+			return nil, err
+		}
+		if t.Process(pid) != process {
+			break
+		}
+		// The list is whole for certain only when it is read while all that
+		// are in it are stopped.
 	}
 	leader := process.FirstLWP()
 	for leader == nil && t.Process(pid) == process {
@@ -80,12 +91,16 @@ func (t *Table) attach(pid int) (*Process, error) {
 }
 
 // seizeAll seizes every thread, again and again until no new one is found:
-// one that is not seized yet may start others.
-func (t *Table) seizeAll(process *Process) error {
+// one that is not seized yet may start others. It says whether there was one.
+func (t *Table) seizeAll(process *Process) (any bool, err error) {
 	for {
 		tids, err := t.kernel.Tasks(process.PID)
+		if errors.Is(err, ptrace.ErrGone) && len(process.lwps) > 0 {
+			// What became of it its last event says.
+			return any, nil
+		}
 		if err != nil {
-			return err
+			return any, err
 		}
 		found := false
 		for _, tid := range tids {
@@ -95,23 +110,25 @@ func (t *Table) seizeAll(process *Process) error {
 			err := t.kernel.Seize(tid, process.options(tid))
 			switch {
 			case errors.Is(err, ptrace.ErrGone):
+				// It stood in the list for one that may not be in it.
+				found = true
 				continue
 			case errors.Is(err, unix.EPERM) && (len(process.lwps) > 0 || len(tids) > 1 && tid == process.PID):
 				// It has ended, as a leader may before the others, or one that
 				// is traced already has just made it and will say so.
 				continue
 			case err != nil:
-				return err
+				return any, err
 			}
-			found = true
+			found, any = true, true
 			lwp := process.addLWP(tid)
 			lwp.asked = Action{Kind: Continue}
 			t.enter(lwp, lwpRunning)
 			if err := t.interrupt(lwp); err != nil {
-				return err
+				return any, err
 			}
 			if err := t.openMemory(process, tid); err != nil {
-				return err
+				return any, err
 			}
 		}
 		if !found {
@@ -119,9 +136,9 @@ func (t *Table) seizeAll(process *Process) error {
 		}
 	}
 	if len(process.lwps) == 0 {
-		return &ptrace.Error{Operation: "attach to", TID: process.PID, Errno: unix.EPERM}
+		return any, &ptrace.Error{Operation: "attach to", TID: process.PID, Errno: unix.EPERM}
 	}
-	return nil
+	return any, nil
 }
 
 // openMemory opens the memory of a process that is being attached to, if that
