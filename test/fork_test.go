@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"rspd/rsp"
 	"rspd/test/inferiors"
 )
 
@@ -164,4 +165,32 @@ func TestExecQuietly(t *testing.T) {
 	g.stopsIn("continue", "breakpoint-hit", "after_exec")
 	g.exits("continue", 3)
 	v.stdout.wait(t, "arg x\n")
+}
+
+// TestRegistersOfHeldParent reads the registers of a process that the kernel
+// holds for its vfork child: those that it had.
+func TestRegistersOfHeldParent(t *testing.T) {
+	gnuLacks(t, "it waits for the parent, which nothing stops")
+	s := newSession(t)
+	v := s.launch(native(t, "fork.c", inferiors.PIE), "vfork")
+	p := s.packets(v, everyEvent)
+	stop := p.resumeTo(rsp.StopVfork, "vCont;c")
+	if err := p.client.Send(p.ctx, fmt.Sprintf("vCont;c:p%x.-1", v.inferior)); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.client.Interrupt(p.ctx); err != nil {
+		t.Fatal(err)
+	}
+	reply, err := p.client.Receive(p.ctx)
+	if err != nil || !strings.HasPrefix(reply, "T02") {
+		t.Fatal(reply, err)
+	}
+	if all := p.ask("g"); strings.HasPrefix(all, "E") {
+		t.Errorf("g is answered %s", all)
+	}
+	for _, register := range stop.Registers {
+		if now := p.ask("p%x", register.Number); now != fmt.Sprintf("%x", register.Value) {
+			t.Errorf("register %d is %s and was %x", register.Number, now, register.Value)
+		}
+	}
 }

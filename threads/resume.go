@@ -249,6 +249,8 @@ func (t *Table) release(lwp *LWP, signal unix.Signal) error {
 		if _, err := lwp.XState(); err != nil {
 			return err
 		}
+		// That there is none is kept too.
+		_, _ = lwp.ShadowStackPointer()
 	}
 	if err := lwp.flush(); err != nil {
 		return err
