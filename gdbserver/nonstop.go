@@ -42,7 +42,7 @@ var concernsMode = func() (concerns [rsp.PacketCount]bool) {
 // process is left that a client could come for.
 func (s *Server) Unattended(descriptor int) (Ending, error) {
 	if !s.table.NonStop() {
-		return Disconnected, nil
+		return Disconnected, s.attend(descriptor)
 	}
 	if descriptor < 0 {
 		return Disconnected, s.table.SetNonStop(false)
@@ -77,9 +77,27 @@ func (s *Server) Unattended(descriptor int) (Ending, error) {
 	return Finished, nil
 }
 
+// attend lets what no client sees go on until one comes.
+func (s *Server) attend(descriptor int) error {
+	if descriptor < 0 || !s.table.Background() {
+		return nil
+	}
+	if err := s.tracer.WatchInput(descriptor); err != nil {
+		return err
+	}
+	defer func() { _ = s.tracer.WatchInput(-1) }()
+	for !s.quitting.Load() && !wouldRead(descriptor) && s.table.Background() {
+		if err := s.table.Attend(); err != nil && !errors.Is(err, ptrace.ErrInput) {
+			return err
+		}
+	}
+	return nil
+}
+
 // receive waits for the client's next input. In non-stop the program runs
 // meanwhile, and the client is told when there is something to tell. One
-// notification is outstanding at most: the table keeps the rest.
+// notification is outstanding at most: the table keeps the rest. In all-stop
+// only what the client has let go can be running.
 func (s *session) receive() (rsp.Input, error) {
 	for readable := false; s.table.NonStop() && s.modeChosen; {
 		input, whole, err := s.conn.ReceiveReady(readable)
@@ -102,6 +120,21 @@ func (s *session) receive() (rsp.Input, error) {
 			if err := s.notify(stop); err != nil {
 				return rsp.Input{}, err
 			}
+		}
+	}
+	for readable := false; !s.table.NonStop() && s.table.Background(); {
+		input, whole, err := s.conn.ReceiveReady(readable)
+		if whole || err != nil {
+			return input, err
+		}
+		readable = false
+		if err := s.table.Attend(); errors.Is(err, ptrace.ErrInput) {
+			if s.server.quitting.Load() {
+				return rsp.Input{}, errFinished
+			}
+			readable = s.inputReady()
+		} else if err != nil {
+			return rsp.Input{}, err
 		}
 	}
 	return s.conn.Receive()

@@ -174,3 +174,23 @@ func (c *client) gone(packet string) bool {
 	}
 	return reply == "OK"
 }
+
+// TestLetGoSharerGoesOn lets a child go that shares the memory of its creator:
+// it goes on while the client looks at the creator, which stays stopped.
+func TestLetGoSharerGoesOn(t *testing.T) {
+	gnuLacks(t, "it takes the child for a thread")
+	notAgain(t, "its program makes the system calls of 64 bits")
+	s := newSession(t)
+	v := s.launch(native(t, "child.c", inferiors.NoPIE), "clone", "vm", "17")
+	p := s.packets(v, everyEvent)
+	fork := p.resumeTo(rsp.StopFork, "vCont;c")
+	p.must("Z0,%x,1", symbol(t, native(t, "child.c", inferiors.NoPIE), "child"))
+	p.must("D;%x", fork.Child.PID)
+	s.eventually("the child has ended", func() bool { return strings.HasPrefix(statusField(fork.Child.PID, "State"), "Z") })
+	if state := statusField(v.inferior, "State"); !strings.HasPrefix(state, "t") {
+		t.Errorf("the creator is in state %s", state)
+	}
+	if reply := p.ask("qfThreadInfo"); reply != fmt.Sprintf("mp%x.%x", v.inferior, v.inferior) {
+		t.Errorf("the threads are %s", reply)
+	}
+}

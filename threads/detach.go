@@ -71,8 +71,11 @@ func (t *Table) letGo(process *Process) error {
 	}
 	var failures []error
 	for _, lwp := range slices.Clone(process.lwps) {
-		if lwp.state == lwpStopped {
+		switch lwp.state {
+		case lwpStopped:
 			failures = append(failures, t.detachLWP(lwp))
+		case lwpEnding:
+			t.noteLeaving(lwp.TID)
 		}
 		if lwp.state != lwpHeld {
 			process.removeLWP(lwp)
@@ -146,6 +149,7 @@ func (t *Table) detachLWP(lwp *LWP) error {
 		err = t.kernel.Detach(lwp.TID, signal)
 	}
 	if errors.Is(err, ptrace.ErrGone) {
+		t.noteLeaving(lwp.TID)
 		return nil
 	}
 	return err

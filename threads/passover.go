@@ -29,7 +29,7 @@ type keptSignal struct {
 // stays tells whether an LWP that has nothing to report is to stay stopped all
 // the same.
 func (t *Table) stays(lwp *LWP) bool {
-	return t.stopping || lwp.halting || t.quiet != nil && t.quiet == lwp.Process.space.image
+	return t.stopping || t.attending && !lwp.Process.unwatched || lwp.halting || t.quiet != nil && t.quiet == lwp.Process.space.image
 }
 
 // dealtWith tells whether a stop is only that of a breakpoint that the LWP is
@@ -183,6 +183,9 @@ func (t *Table) stepOver() error {
 
 // toStepOver tells whether an LWP is to step over a breakpoint now.
 func (l *LWP) toStepOver() bool {
+	if l.table.attending && !l.Process.unwatched {
+		return false
+	}
 	return l.passing && l.state == lwpStopped && l.pending.Kind == NoStop && l.asked.Kind != Stay && !l.staysInJobStop()
 }
 
@@ -242,7 +245,7 @@ func (t *Table) endQuiet() error {
 			continue
 		}
 		for _, lwp := range process.lwps {
-			if lwp.state == lwpStopped && lwp.pending.Kind == NoStop && lwp.asked.Kind != Stay {
+			if lwp.state == lwpStopped && lwp.pending.Kind == NoStop && lwp.asked.Kind != Stay && !t.stays(lwp) {
 				if err := t.start(lwp, 0); err != nil {
 					return err
 				}

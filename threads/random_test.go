@@ -132,8 +132,8 @@ type randomClient struct {
 	kept map[*LWP][]unix.Signal
 	// executions is how many programs each had executed when that was seen.
 	executions map[*LWP]int
-	// hits, steps and held count what the schedule has tried.
-	hits, steps, held int
+	// attended, hits, steps and held count what the schedule has tried.
+	attended, hits, steps, held int
 	// nonStop is what only non-stop needs.
 	nonStop randomNonStop
 }
@@ -345,6 +345,7 @@ func (c *randomClient) play() {
 			c.overhear()
 			continue
 		}
+		c.attend()
 		c.resume(false)
 		c.wait()
 	}
@@ -376,6 +377,31 @@ func (c *randomClient) attach(pid int) bool {
 	}
 	c.leaderless = c.table.LWP(pid) == nil
 	return true
+}
+
+// attend lets what the client does not see go on for some time.
+func (c *randomClient) attend() {
+	for c.table.Background() && c.random.IntN(3) > 0 {
+		c.note("attend")
+		c.attended++
+		stopped := map[*LWP]int{}
+		for _, process := range c.table.Processes() {
+			for _, lwp := range process.LWPs() {
+				if task, alive := c.kernel.Task(lwp.TID); alive && lwp.Stopped() && !task.Dying {
+					stopped[lwp] = task.Executed
+				}
+			}
+		}
+		if err := c.table.Attend(); err != nil && !errors.Is(err, ptrace.ErrInput) {
+			c.failf("attend: %v", err)
+		}
+		for lwp, executed := range stopped {
+			if task, alive := c.kernel.Task(lwp.TID); alive && !task.Dying && task.Executed != executed {
+				c.failf("thread %d has executed something while only others were attended to", lwp.TID)
+			}
+		}
+		c.check()
+	}
 }
 
 // meddle changes breakpoints and lets processes go.

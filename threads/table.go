@@ -100,6 +100,10 @@ type Table struct {
 	// unwatched counts the processes that the client has let go and that stay
 	// traced, background their LWPs among the running ones.
 	unwatched, background int
+	// attending says that only those are to go on that the client does not see.
+	attending bool
+	// leaving are threads that were dying when their process was let go.
+	leaving map[int]bool
 	// likely is the thread that will probably report next.
 	likely int
 }

@@ -560,6 +560,7 @@ func (t *Table) handleUnknown(event ptrace.Event) error {
 		return t.handle(event)
 	case event.Ended():
 		delete(t.early, event.TID)
+		delete(t.leaving, event.TID)
 	case event.Kind == ptrace.Exiting:
 		delete(t.early, event.TID)
 		if err := t.kernel.Continue(event.TID, 0); err != nil && !errors.Is(err, ptrace.ErrGone) {
