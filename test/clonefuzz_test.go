@@ -197,7 +197,7 @@ func newCloneCase(t *testing.T, seed uint64) *cloneCase {
 	// Before the server is ended and with it what it traces.
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Log(c)
+			t.Log(c, c.s.tasks())
 		}
 	})
 	return c

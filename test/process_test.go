@@ -74,6 +74,22 @@ func (s *session) marked() []int {
 	return pids
 }
 
+// tasks describes every thread of the session's processes, for a test that waits
+// in vain.
+func (s *session) tasks() string {
+	var text strings.Builder
+	for _, pid := range s.marked() {
+		paths, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*", pid))
+		for _, path := range paths {
+			tid, _ := strconv.Atoi(filepath.Base(path))
+			call, _ := os.ReadFile(path + "/syscall")
+			fmt.Fprintf(&text, "%d.%d %s, parent %s, tracer %s, system call %s\n", pid, tid, statusField(tid, "State"),
+				statusField(tid, "PPid"), statusField(tid, "TracerPid"), strings.TrimSpace(string(call)))
+		}
+	}
+	return text.String()
+}
+
 // nothingLeft waits until no process of the session is alive.
 func (s *session) nothingLeft() {
 	s.Helper()

@@ -54,7 +54,6 @@ enum {
 #define SIGTERM 15
 #define SIGCHLD 17
 #define WALL 0x40000000
-#define WNOTHREAD 0x20000000
 #define LEDGER_FD 100
 #define CGROUP_FD 101
 #define SLOTS 4096
@@ -373,13 +372,16 @@ static void procreate(struct slot *self, u64 *state)
 	child->returned = result;
 }
 
-/* Waits for one child that the calling thread has, or says that it has none.  */
+/* Waits for one child, or says that there is none.  Not only for those of the
+   calling thread (__WNOTHREAD): it inherits the children of a thread that ends,
+   and nothing wakes it for those that are zombies by then (kernel/exit.c,
+   forget_original_parent).  */
 static int reap(struct slot *self)
 {
 	int status;
 	long pid;
 	do
-		pid = sys(NR_wait4, -1, (long)&status, WALL | WNOTHREAD, 0, 0);
+		pid = sys(NR_wait4, -1, (long)&status, WALL, 0, 0);
 	while (pid == -4);
 	if (pid < 0)
 		return 0;
