@@ -57,7 +57,7 @@ func (p *Parser) parseWriteMemory(s *scanner) Request {
 	s.expect(',')
 	length := s.number()
 	s.expect(':')
-	r.Data = p.hexData(s)
+	r.Data = p.hexData(s, s.rest())
 	s.sameLength(length, len(r.Data))
 	return r
 }
@@ -81,9 +81,9 @@ func (s *scanner) sameLength(said uint64, is int) {
 	}
 }
 
-// hexData takes all that is left as hex, into the scratch buffer.
-func (p *Parser) hexData(s *scanner) []byte {
-	p.scratch = s.hexTo(p.scratch[:0], s.rest())
+// hexData decodes hex text, which was just taken, into the scratch buffer.
+func (p *Parser) hexData(s *scanner, text []byte) []byte {
+	p.scratch = s.hexTo(p.scratch[:0], text)
 	return p.scratch
 }
 
@@ -113,6 +113,8 @@ func (h Hex) AppendTo(dst []byte) []byte { return appendHex(dst, []byte(h)) }
 type BinaryMemory []byte
 
 // AppendTo appends the reply.
+//
+// LLDB's x has no 'b' before the data: its reply is [Binary].
 func (m BinaryMemory) AppendTo(dst []byte) []byte {
 	return AppendEscaped(append(dst, 'b'), []byte(m))
 }

@@ -81,6 +81,44 @@ const (
 	PacketFileStat
 	PacketFileUnlink
 
+	// LLDB's extensions (lldb/docs/resources/lldbgdbremote.md in LLVM's source).
+	PacketLaunchArguments
+	PacketAllocateMemory
+	PacketDeallocateMemory
+	PacketMultiBreakpoint
+	PacketModulesInfo
+	PacketSignalsInfo
+	PacketThreadsInfo
+	PacketMultiMemRead
+	PacketEcho
+	PacketWorkingDirQuery
+	PacketHostInfo
+	PacketLaunchSuccess
+	PacketMemoryRegionInfo
+	PacketModuleInfo
+	PacketProcessInfo
+	PacketRegisterInfo
+	PacketSaveCore
+	PacketLibraryInfoAddress
+	PacketSpeedTest
+	PacketThreadStopInfo
+	PacketAttachOrWaitSupported
+	PacketWatchpointSupportInfo
+	PacketEnableErrorStrings
+	PacketLaunchArch
+	PacketListThreadsInStopReply
+	PacketRestoreRegisterState
+	PacketSaveRegisterState
+	PacketSetDetachOnError
+	PacketSetStandardInput
+	PacketSetStandardOutput
+	PacketSetStandardErrors
+	PacketThreadSuffixSupported
+	PacketInput
+	PacketAttachName
+	PacketAttachOrWait
+	PacketAttachWait
+
 	// PacketCount is the number of names, PacketUnknown included.
 	PacketCount
 )
@@ -158,6 +196,43 @@ var packetNames = [PacketCount]string{
 	PacketFileSetfs:    "vFile:setfs",
 	PacketFileStat:     "vFile:stat",
 	PacketFileUnlink:   "vFile:unlink",
+
+	PacketLaunchArguments:        "A",
+	PacketAllocateMemory:         "_M",
+	PacketDeallocateMemory:       "_m",
+	PacketMultiBreakpoint:        "jMultiBreakpoint",
+	PacketModulesInfo:            "jModulesInfo",
+	PacketSignalsInfo:            "jSignalsInfo",
+	PacketThreadsInfo:            "jThreadsInfo",
+	PacketMultiMemRead:           "MultiMemRead",
+	PacketEcho:                   "qEcho",
+	PacketWorkingDirQuery:        "qGetWorkingDir",
+	PacketHostInfo:               "qHostInfo",
+	PacketLaunchSuccess:          "qLaunchSuccess",
+	PacketMemoryRegionInfo:       "qMemoryRegionInfo",
+	PacketModuleInfo:             "qModuleInfo",
+	PacketProcessInfo:            "qProcessInfo",
+	PacketRegisterInfo:           "qRegisterInfo",
+	PacketSaveCore:               "qSaveCore",
+	PacketLibraryInfoAddress:     "qShlibInfoAddr",
+	PacketSpeedTest:              "qSpeedTest",
+	PacketThreadStopInfo:         "qThreadStopInfo",
+	PacketAttachOrWaitSupported:  "qVAttachOrWaitSupported",
+	PacketWatchpointSupportInfo:  "qWatchpointSupportInfo",
+	PacketEnableErrorStrings:     "QEnableErrorStrings",
+	PacketLaunchArch:             "QLaunchArch",
+	PacketListThreadsInStopReply: "QListThreadsInStopReply",
+	PacketRestoreRegisterState:   "QRestoreRegisterState",
+	PacketSaveRegisterState:      "QSaveRegisterState",
+	PacketSetDetachOnError:       "QSetDetachOnError",
+	PacketSetStandardInput:       "QSetSTDIN",
+	PacketSetStandardOutput:      "QSetSTDOUT",
+	PacketSetStandardErrors:      "QSetSTDERR",
+	PacketThreadSuffixSupported:  "QThreadSuffixSupported",
+	PacketInput:                  "I",
+	PacketAttachName:             "vAttachName",
+	PacketAttachOrWait:           "vAttachOrWait",
+	PacketAttachWait:             "vAttachWait",
 }
 
 // String returns the name as it stands on the wire. The object of a qXfer

@@ -4,9 +4,7 @@ import "math"
 
 // ReadRegisters is g: send all registers of the thread chosen with Hg. The
 // answer is a Registers value, or Hex if none is unavailable.
-type ReadRegisters struct{}
-
-var theReadRegisters = &ReadRegisters{}
+type ReadRegisters struct{ ThreadSuffix }
 
 // Packet returns PacketReadRegisters.
 func (*ReadRegisters) Packet() PacketName { return PacketReadRegisters }
@@ -16,6 +14,7 @@ type WriteRegisters struct {
 	// Data holds the registers in target byte order, one after the other
 	// as the target description has them.
 	Data []byte
+	ThreadSuffix
 }
 
 // Packet returns PacketWriteRegisters.
@@ -25,6 +24,7 @@ func (*WriteRegisters) Packet() PacketName { return PacketWriteRegisters }
 type ReadRegister struct {
 	// Number is the register's number in the target description.
 	Number int
+	ThreadSuffix
 }
 
 // Packet returns PacketReadRegister.
@@ -36,20 +36,31 @@ type WriteRegister struct {
 	Number int
 	// Value is in target byte order.
 	Value []byte
+	ThreadSuffix
 }
 
 // Packet returns PacketWriteRegister.
 func (*WriteRegister) Packet() PacketName { return PacketWriteRegister }
 
+func (p *Parser) parseReadRegisters(s *scanner) Request {
+	s.name = PacketReadRegisters
+	p.readRegisters.ThreadSuffix = p.threadSuffix(s)
+	s.end()
+	return &p.readRegisters
+}
+
 func (p *Parser) parseWriteRegisters(s *scanner) Request {
 	s.name = PacketWriteRegisters
-	p.writeRegisters.Data = p.hexData(s)
+	p.writeRegisters.Data = p.hexData(s, s.beforeSuffix(p.Dialect))
+	p.writeRegisters.ThreadSuffix = p.threadSuffix(s)
+	s.end()
 	return &p.writeRegisters
 }
 
 func (p *Parser) parseReadRegister(s *scanner) Request {
 	s.name = PacketReadRegister
 	p.readRegister.Number = int(s.numberUpTo(math.MaxInt32))
+	p.readRegister.ThreadSuffix = p.threadSuffix(s)
 	s.end()
 	return &p.readRegister
 }
@@ -59,10 +70,12 @@ func (p *Parser) parseWriteRegister(s *scanner) Request {
 	r := &p.writeRegister
 	r.Number = int(s.numberUpTo(math.MaxInt32))
 	s.expect('=')
-	r.Value = p.hexData(s)
+	r.Value = p.hexData(s, s.beforeSuffix(p.Dialect))
 	if s.err == nil && len(r.Value) == 0 {
 		s.fail("the register's value is missing")
 	}
+	r.ThreadSuffix = p.threadSuffix(s)
+	s.end()
 	return r
 }
 

@@ -30,6 +30,7 @@ type Parser struct {
 	scratch []byte // what the byte slices of the request point into
 
 	// The requests whose structs are reused.
+	readRegisters  ReadRegisters
 	readRegister   ReadRegister
 	writeRegister  WriteRegister
 	writeRegisters WriteRegisters
@@ -71,13 +72,16 @@ func (p *Parser) parse(s *scanner) Request {
 	case 'x':
 		return p.parseReadMemory(s, PacketReadMemoryBinary)
 	case 'M':
+		if bytes.HasPrefix(s.data, []byte(multiMemRead)) {
+			return parseMultiMemRead(s)
+		}
 		return p.parseWriteMemory(s)
 	case 'X':
 		return p.parseWriteMemoryBinary(s)
 	case 'v':
 		return p.parseV(s)
 	case 'g':
-		return bare(s, PacketReadRegisters, theReadRegisters)
+		return p.parseReadRegisters(s)
 	case 'G':
 		return p.parseWriteRegisters(s)
 	case 'p':
@@ -112,6 +116,8 @@ func (p *Parser) parse(s *scanner) Request {
 		return parseDetach(s)
 	case 'R':
 		return parseRestart(s)
+	case 'A', 'I', 'j', '_':
+		return p.parseExtension(s)
 	default:
 		return &Unknown{Name: string(s.data[:1])}
 	}
@@ -188,7 +194,7 @@ func (p *Parser) parseQuery(s *scanner) Request {
 	case "QThreadOptions":
 		return parseThreadOptions(s)
 	}
-	return &Unknown{Name: string(name)}
+	return parseExtensionQuery(s, string(name))
 }
 
 func (p *Parser) parseV(s *scanner) Request {
@@ -210,6 +216,12 @@ func (p *Parser) parseV(s *scanner) Request {
 		return parseRun(s)
 	case "vStopped":
 		return bare(s, PacketStopAcknowledgment, theStopAcknowledgment)
+	case "vAttachName":
+		return parseAttachNamed(s, PacketAttachName)
+	case "vAttachOrWait":
+		return parseAttachNamed(s, PacketAttachOrWait)
+	case "vAttachWait":
+		return parseAttachNamed(s, PacketAttachWait)
 	}
 	return &Unknown{Name: string(name)}
 }
