@@ -21,6 +21,8 @@ type capability struct {
 	// features stand in the qSupported answer, without "+"; one that has a
 	// value, with it.
 	features []string
+	// lldb are the words for clients of LLDB's dialect, which know others.
+	lldb []string
 	// packets are handled by the handler beside them.
 	packets map[rsp.PacketName]handler
 }
@@ -31,19 +33,23 @@ type capability struct {
 var capabilities []capability
 
 func allCapabilities() []capability {
+	return append(commonCapabilities(), extensions()...)
+}
+
+func commonCapabilities() []capability {
 	return []capability{
 		{packets: map[rsp.PacketName]handler{
 			rsp.PacketSupported:      on((*session).supported),
 			rsp.PacketMustReplyEmpty: func(*session, rsp.Request) (rsp.Reply, error) { return rsp.Empty{}, nil },
 			rsp.PacketExtendedMode:   on((*session).extendedMode),
 		}},
-		{features: []string{"QStartNoAckMode"}, packets: map[rsp.PacketName]handler{
+		{features: []string{"QStartNoAckMode"}, lldb: []string{"QStartNoAckMode"}, packets: map[rsp.PacketName]handler{
 			rsp.PacketStartNoAckMode: on((*session).startNoAckMode),
 		}},
 		{features: []string{"error-message"}},
 
 		// Threads and their selection.
-		{features: []string{"multiprocess"}, packets: map[rsp.PacketName]handler{
+		{features: []string{"multiprocess"}, lldb: []string{"multiprocess"}, packets: map[rsp.PacketName]handler{
 			rsp.PacketSetThread:       on((*session).setThread),
 			rsp.PacketThreadAlive:     on((*session).threadAlive),
 			rsp.PacketCurrentThread:   on((*session).currentThread),
@@ -72,6 +78,7 @@ func allCapabilities() []capability {
 
 		// Running.
 		{features: []string{"vContSupported", "swbreak", "hwbreak", "fork-events", "vfork-events", "exec-events", "no-resumed"},
+			lldb: []string{"fork-events", "vfork-events"},
 			packets: map[rsp.PacketName]handler{
 				rsp.PacketStopReason:     on((*session).stopReason),
 				rsp.PacketVCont:          on((*session).vCont),
@@ -82,7 +89,7 @@ func allCapabilities() []capability {
 				rsp.PacketStepSignal:     on((*session).resumeOld),
 				rsp.PacketCtrlC:          on((*session).ctrlC),
 			}},
-		{features: []string{"QNonStop"}, packets: map[rsp.PacketName]handler{
+		{features: []string{"QNonStop"}, lldb: []string{"QNonStop"}, packets: map[rsp.PacketName]handler{
 			rsp.PacketNonStop:            on((*session).nonStop),
 			rsp.PacketStopAcknowledgment: on((*session).acknowledged),
 		}},
@@ -99,7 +106,7 @@ func allCapabilities() []capability {
 		{features: []string{fmt.Sprintf("QThreadOptions=%x", rsp.KnownThreadOptions)}, packets: map[rsp.PacketName]handler{
 			rsp.PacketThreadOptions: on((*session).threadOptions),
 		}},
-		{features: []string{"QPassSignals"}, packets: map[rsp.PacketName]handler{
+		{features: []string{"QPassSignals"}, lldb: []string{"QPassSignals", "native-signals"}, packets: map[rsp.PacketName]handler{
 			rsp.PacketPassSignals: on((*session).passSignals),
 		}},
 		{features: []string{"QProgramSignals"}, packets: map[rsp.PacketName]handler{
@@ -138,10 +145,11 @@ func allCapabilities() []capability {
 		}},
 
 		// Documents and files.
-		{features: append(transferFeatures(), "augmented-libraries-svr4-read"), packets: map[rsp.PacketName]handler{
-			rsp.PacketTransferRead:  on((*session).transferRead),
-			rsp.PacketTransferWrite: on((*session).transferWrite),
-		}},
+		{features: append(transferFeatures(), "augmented-libraries-svr4-read"),
+			lldb: []string{"qXfer:features:read", "qXfer:auxv:read", "qXfer:libraries-svr4:read", "qXfer:siginfo:read"}, packets: map[rsp.PacketName]handler{
+				rsp.PacketTransferRead:  on((*session).transferRead),
+				rsp.PacketTransferWrite: on((*session).transferWrite),
+			}},
 		{packets: map[rsp.PacketName]handler{
 			rsp.PacketFileSetfs:    on((*session).fileSetfs),
 			rsp.PacketFileOpen:     on((*session).fileOpen),

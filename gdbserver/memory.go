@@ -14,6 +14,10 @@ func (s *session) readMemory(request *rsp.ReadMemory) (rsp.Reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.lldb() && request.Binary && request.Length == 0 {
+		// The question whether there is x.
+		return rsp.OK{}, nil
+	}
 	// x: 'b' and at worst two bytes for each one that has to be escaped.
 	most := s.conn.MaxPacket() / 2
 	if request.Binary {
@@ -30,6 +34,9 @@ func (s *session) readMemory(request *rsp.ReadMemory) (rsp.Reply, error) {
 	}
 	if request.Binary {
 		s.binary = s.memory[:rsp.EscapedPrefix(s.memory[:n], most)]
+		if s.lldb() {
+			return (*rsp.Binary)(&s.binary), nil
+		}
 		return &s.binary, nil
 	}
 	s.hexReply = s.memory[:n]
@@ -52,7 +59,7 @@ func (s *session) writeMemory(request *rsp.WriteMemory) (rsp.Reply, error) {
 func memoryFailure(err error) error {
 	var memory *ptrace.MemoryError
 	if errors.As(err, &memory) {
-		return rsp.Error{Code: 1, Text: memory.Error()}
+		return rsp.Error{Code: codeMemory, Text: memory.Error()}
 	}
 	return err
 }

@@ -9,9 +9,10 @@ import (
 	"rspd/threads"
 )
 
-// supported answers qSupported. What it says does not depend on what the
+// supported answers qSupported. What it says to gdb does not depend on what the
 // client said, but for single-inf-arg, which the manual wants so.
 func (s *session) supported(request *rsp.SupportedQuery) (rsp.Reply, error) {
+	s.speak(dialectOf(request, s.parser.Dialect))
 	s.client = client{
 		multiprocess:   request.Has("multiprocess"),
 		softwareBreak:  request.Has("swbreak"),
@@ -25,13 +26,16 @@ func (s *session) supported(request *rsp.SupportedQuery) (rsp.Reply, error) {
 
 		targetDescription: takesX86(request),
 	}
+	if s.lldb() {
+		s.client.takeLLDB()
+	}
 	s.applyClient()
 	features := rsp.Features{{Name: "PacketSize", State: rsp.FeatureValue, Value: fmt.Sprintf("%x", s.conn.MaxPacket())}}
 	for _, capability := range capabilities {
 		if !s.offered(capability) {
 			continue
 		}
-		for _, name := range capability.features {
+		for _, name := range s.words(capability) {
 			feature := rsp.Feature{Name: name, State: rsp.FeatureYes}
 			if name, value, valued := strings.Cut(name, "="); valued {
 				feature = rsp.Feature{Name: name, State: rsp.FeatureValue, Value: value}
@@ -68,7 +72,7 @@ func (s *session) applyClient() {
 	s.table.Events = threads.Events{
 		Fork:  s.client.forkEvents && s.client.multiprocess,
 		VFork: s.client.vforkEvents && s.client.multiprocess,
-		Exec:  s.client.execEvents,
+		Exec:  s.client.execEvents || s.lldb(),
 	}
 	// What the last client wanted of them is not what this one does.
 	for _, process := range s.table.Processes() {

@@ -3,6 +3,8 @@ package gdbserver
 import (
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"rspd/rsp"
 	"rspd/threads"
 )
@@ -22,11 +24,21 @@ func (s *session) killAll() error {
 			return err
 		}
 		s.ended(process.PID)
+		if s.lldb() {
+			// It waits for the end of each process.
+			if err := s.conn.Send(s.killed(process.PID)); err != nil {
+				return connectionError{err}
+			}
+		}
 	}
 	if s.server.extended {
 		return nil
 	}
 	return errFinished
+}
+
+func (s *session) killed(pid int) rsp.Reply {
+	return rsp.Signaled{Signal: s.signal(unix.SIGKILL), PID: pid, HasProcess: s.client.multiprocess}
 }
 
 func (s *session) killProcess(request *rsp.KillProcess) (rsp.Reply, error) {

@@ -17,6 +17,7 @@ import (
 type descriptions struct {
 	amd64, amd64ShadowStack, i386 *description.Description
 	plainAMD64, plainI386         *description.Description
+	lldbAMD64, lldbI386           *description.Description
 }
 
 // once makes a description when it is asked for.
@@ -60,10 +61,30 @@ func (d *descriptions) plain(lwp *threads.LWP) *description.Description {
 	return once(&d.plainAMD64, func() *description.Description { return d.general(lwp).Plain() })
 }
 
+// lldb is the description for clients of LLDB's dialect.
+func (d *descriptions) lldb(lwp *threads.LWP) *description.Description {
+	if lwp.Process.Machine() == elf.EM_386 {
+		return once(&d.lldbI386, func() *description.Description { return d.general(lwp).ForLLDB() })
+	}
+	return once(&d.lldbAMD64, func() *description.Description { return d.general(lwp).ForLLDB() })
+}
+
+// expeditedTable is the description whose expedited registers go with stop
+// replies.
+func (s *session) expeditedTable(lwp *threads.LWP) *description.Description {
+	if s.lldb() {
+		return s.server.descriptions.lldb(lwp)
+	}
+	return s.server.descriptions.general(lwp)
+}
+
 // describe returns the description of an LWP's registers for the client: the
 // whole one if it has said that it takes a target description of x86 registers.
 // What a client expects that does not, GNU gdbserver has always given it.
 func (s *session) describe(lwp *threads.LWP) *description.Description {
+	if s.lldb() {
+		return s.server.descriptions.lldb(lwp)
+	}
 	if s.client.targetDescription {
 		return s.server.descriptions.describe(lwp)
 	}

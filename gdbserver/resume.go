@@ -49,7 +49,7 @@ func (s *session) vCont(request *rsp.VCont) (rsp.Reply, error) {
 				return nil, err
 			}
 		}
-		signal, err := linuxSignal(asked.Signal)
+		signal, err := s.linuxSignal(asked.Signal)
 		if err != nil {
 			return nil, err
 		}
@@ -67,6 +67,9 @@ func (s *session) vCont(request *rsp.VCont) (rsp.Reply, error) {
 			}
 		}
 		s.actions = append(s.actions, matched)
+	}
+	if s.lldb() && !s.oneProcess(s.actions) {
+		return nil, coded(codeTwoProcesses, "threads of several processes cannot be resumed at once")
 	}
 	return s.resume()
 }
@@ -91,12 +94,17 @@ func (s *session) resumeOld(request *rsp.Resume) (rsp.Reply, error) {
 		return nil, err
 	}
 	alone := lwp != nil && s.resumed.TID > 0
+	if s.lldb() {
+		// The signal and the step are for the thread of Hc. A step is made
+		// alone, and otherwise its whole process runs, but no other.
+		alone = request.Step
+	}
 	if lwp == nil {
 		if lwp, err = s.lwp(); err != nil {
 			return nil, err
 		}
 	}
-	signal, err := linuxSignal(request.Signal)
+	signal, err := s.linuxSignal(request.Signal)
 	if err != nil {
 		return nil, err
 	}
@@ -117,8 +125,11 @@ func (s *session) resumeOld(request *rsp.Resume) (rsp.Reply, error) {
 	}
 	s.actions = append(s.actions[:0], matchedAction{threadID(lwp), action})
 	if !alone {
-		s.actions = append(s.actions, matchedAction{rsp.ThreadID{PID: rsp.All, TID: rsp.All},
-			threads.Action{Kind: threads.Continue}})
+		all := rsp.ThreadID{PID: rsp.All, TID: rsp.All}
+		if s.lldb() {
+			all.PID = lwp.Process.PID
+		}
+		s.actions = append(s.actions, matchedAction{all, threads.Action{Kind: threads.Continue}})
 	}
 	return s.resume()
 }

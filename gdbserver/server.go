@@ -55,6 +55,9 @@ type Options struct {
 	Extended bool
 	// Startup is how programs are started.
 	Startup Startup
+	// Dialect is what clients are taken to speak until they say something that
+	// tells.
+	Dialect rsp.Dialect
 }
 
 // Server debugs programs for one client at a time.

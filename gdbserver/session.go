@@ -33,6 +33,8 @@ type session struct {
 	conn   *rsp.Conn
 	parser rsp.Parser
 	client client
+	// extended is what LLDB's dialect has agreed on besides.
+	extended extended
 	// modeChosen says that the client has chosen between all-stop and non-stop.
 	// In between the mode is that of the client before.
 	modeChosen bool
@@ -87,6 +89,7 @@ func newSession(server *Server, line Connection) (*session, error) {
 	if last := server.table.Last(); last != nil {
 		s.selectLWP(last)
 	}
+	s.speak(server.options.Dialect)
 	s.applyClient()
 	if err := server.tracer.WatchInput(line.Fd()); err != nil {
 		return nil, err
@@ -164,6 +167,9 @@ func (s *session) handle(payload []byte) (rsp.Reply, error) {
 		return nil, err
 	}
 	s.packet = request.Packet()
+	if spokenByLLDB[s.packet] {
+		s.speak(rsp.LLDB)
+	}
 	handler := s.handlers[s.packet]
 	if handler == nil {
 		return rsp.Empty{}, nil
@@ -172,6 +178,9 @@ func (s *session) handle(payload []byte) (rsp.Reply, error) {
 		if err := s.chooseMode(false); err != nil {
 			return nil, err
 		}
+	}
+	if s.lldb() {
+		return s.handleSuffixed(handler, request)
 	}
 	return handler(s, request)
 }
@@ -199,6 +208,9 @@ func (s *session) errorReply(err error) rsp.Reply {
 		if errors.As(err, &malformed) {
 			return malformed.Reply()
 		}
+	}
+	if s.lldb() {
+		return s.lldbError(told)
 	}
 	if s.client.errorMessage {
 		return told
@@ -264,7 +276,7 @@ func (s *session) find(id rsp.ThreadID) (*threads.LWP, error) {
 		}
 		process := s.table.Process(id.PID)
 		if process == nil {
-			return nil, refusal("process %d is not being debugged", id.PID)
+			return nil, coded(codeUnknownProcess, "process %d is not being debugged", id.PID)
 		}
 		if lwp := process.FirstLWP(); lwp != nil {
 			return lwp, nil
@@ -272,8 +284,11 @@ func (s *session) find(id rsp.ThreadID) (*threads.LWP, error) {
 		return nil, refusal("process %d is ending", id.PID)
 	}
 	lwp := s.table.LWP(id.TID)
+	if id.PID > 0 && s.table.Process(id.PID) == nil {
+		return nil, coded(codeUnknownProcess, "process %d is not being debugged", id.PID)
+	}
 	if lwp == nil || id.PID > 0 && lwp.Process.PID != id.PID {
-		return nil, refusal("thread %v is not being debugged", id)
+		return nil, coded(codeUnknownThread, "thread %v is not being debugged", id)
 	}
 	return lwp, nil
 }

@@ -17,7 +17,7 @@ func (s *session) stopped(stop threads.Stop) rsp.Reply {
 	case threads.Killed:
 		s.server.ended(stop)
 		s.ended(stop.PID)
-		return rsp.Signaled{Signal: rsp.SignalFromLinux(int(stop.Signal)), PID: stop.PID, HasProcess: s.client.multiprocess}
+		return rsp.Signaled{Signal: s.signal(stop.Signal), PID: stop.PID, HasProcess: s.client.multiprocess}
 	case threads.ThreadExited:
 		return rsp.ThreadExited{Status: threadStatus(stop), Thread: rsp.ThreadID{PID: stop.PID, TID: stop.Child},
 			Multiprocess: s.client.multiprocess}
@@ -68,6 +68,9 @@ func (s *session) ended(pid int) {
 }
 
 func (s *session) stopReplyFor(stop threads.Stop) rsp.Reply {
+	if s.lldb() {
+		return s.threadStop(stop)
+	}
 	lwp := stop.LWP
 	reply := &s.stopReply
 	*reply = rsp.StopReply{Signal: rsp.SIGTRAP, Thread: threadID(lwp), HasThread: !s.server.options.NoThreadInStopReply,
@@ -149,7 +152,7 @@ func (s *session) expedite(lwp *threads.LWP) {
 		return
 	}
 	s.state.General = registers
-	table := s.server.descriptions.general(lwp)
+	table := s.expeditedTable(lwp)
 	for _, number := range table.Expedited {
 		start := len(s.values)
 		s.values = table.AppendRegister(s.values, table.ByNumber(number), &s.state)

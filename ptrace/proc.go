@@ -88,6 +88,10 @@ type ProcessStatus struct {
 	Threads int
 	// Users are the real, effective, saved and file system user ids.
 	Users [4]int
+	// Groups are the same kinds of group ids.
+	Groups [4]int
+	// Parent is the process id of the parent.
+	Parent int
 	// Seccomp is 0 for none, 1 strict, 2 a filter.
 	Seccomp int
 	// NamespacePIDs are the ids of the thread in the nested pid namespaces
@@ -109,7 +113,7 @@ func parseProcessStatus(text string) ProcessStatus {
 	for line := range strings.Lines(text) {
 		key, rest, _ := strings.Cut(line, ":")
 		var numbers []int
-		if !slices.Contains([]string{"Tgid", "TracerPid", "Threads", "Uid", "Seccomp", "NSpid"}, key) {
+		if !slices.Contains([]string{"Tgid", "TracerPid", "Threads", "PPid", "Uid", "Gid", "Seccomp", "NSpid"}, key) {
 			continue
 		}
 		for field := range strings.FieldsSeq(rest) {
@@ -126,8 +130,12 @@ func parseProcessStatus(text string) ProcessStatus {
 			status.Tracer = numbers[0]
 		case "Threads":
 			status.Threads = numbers[0]
+		case "PPid":
+			status.Parent = numbers[0]
 		case "Uid":
 			copy(status.Users[:], numbers)
+		case "Gid":
+			copy(status.Groups[:], numbers)
 		case "Seccomp":
 			status.Seccomp = numbers[0]
 		case "NSpid":

@@ -380,7 +380,7 @@ func parseExtensionQuery(s *scanner, name string) Request {
 		if !s.acceptText("response_size:") {
 			s.fail("the size of the reply is missing")
 		}
-		r := &SpeedTest{Size: int(min(s.decimal(), math.MaxInt32))}
+		r := &SpeedTest{Size: int(min(s.number(), math.MaxInt32))}
 		s.accept(';')
 		s.rest()
 		return r
@@ -503,6 +503,18 @@ type Raw []byte
 // AppendTo appends the bytes.
 func (r Raw) AppendTo(dst []byte) []byte { return append(dst, r...) }
 
-
 // HexText is text in hex digits, as the values of KeyValues have it.
 func HexText(text string) string { return string(appendHex(nil, text)) }
+
+// ErrorString is Error for a client that has sent QEnableErrorStrings: "Enn;"
+// and the text in hex.
+type ErrorString Error
+
+// AppendTo appends the reply.
+func (e ErrorString) AppendTo(dst []byte) []byte {
+	dst = appendHexByte(append(dst, 'E'), e.Code)
+	if e.Text == "" {
+		return dst
+	}
+	return appendHex(append(dst, ';'), e.Text)
+}

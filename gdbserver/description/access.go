@@ -110,13 +110,13 @@ func (d *Description) appendAvailable(dst []byte, r *Register, s *State) []byte 
 		if inUse {
 			value = src.load(s.XState)
 		}
-		return binary.LittleEndian.AppendUint32(dst, value)
+		return appendInteger(dst, value, r.Size())
 	case x87Tag:
 		value := uint16(emptyTags)
 		if inUse {
 			value = tagWord(s.XState)
 		}
-		return binary.LittleEndian.AppendUint32(dst, uint32(value))
+		return appendInteger(dst, uint32(value), r.Size())
 	default:
 		if !inUse {
 			return appendZeros(dst, r.Size())
@@ -207,7 +207,7 @@ func (d *Description) holds(r *Register, value []byte, s *State) bool {
 	case x87Field:
 		var buf [4]byte
 		present := d.appendAvailable(buf[:0], r, s)
-		return (binary.LittleEndian.Uint32(present)^binary.LittleEndian.Uint32(value))&src.mask == 0
+		return (integer(present)^integer(value))&src.mask == 0
 	default:
 		var buf [maxRegisterSize]byte
 		return bytes.Equal(d.appendAvailable(buf[:0], r, s), value)
@@ -239,7 +239,7 @@ func (d *Description) store(r *Register, value []byte, s *State) {
 	}
 	switch src.kind {
 	case x87Field:
-		src.store(s.XState, binary.LittleEndian.Uint32(value))
+		src.store(s.XState, integer(value))
 	case x87Tag:
 		s.XState[tagOffset] = abridgedTag(binary.LittleEndian.Uint16(value))
 	default:
@@ -248,6 +248,21 @@ func (d *Description) store(r *Register, value []byte, s *State) {
 	if src.component == ptrace.ComponentPKRU {
 		d.layout.MarkInUse(s.XState, ptrace.ComponentPKRU)
 	}
+}
+
+// appendInteger appends an integer of 2 or 4 bytes.
+func appendInteger(dst []byte, value uint32, size int) []byte {
+	if size == 2 {
+		return binary.LittleEndian.AppendUint16(dst, uint16(value))
+	}
+	return binary.LittleEndian.AppendUint32(dst, value)
+}
+
+func integer(b []byte) uint32 {
+	if len(b) == 2 {
+		return uint32(binary.LittleEndian.Uint16(b))
+	}
+	return binary.LittleEndian.Uint32(b)
 }
 
 // maxRegisterSize is the size in bytes of the widest register, zmm's half.

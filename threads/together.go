@@ -1,0 +1,23 @@
+package threads
+
+// TellOthers counts what the other LWPs of a process stopped for as told: the
+// client has learnt it with the stop that was reported, as lldb does from
+// jstopinfo. It would take a thread at a breakpoint that it was not told of for
+// one that is to be stepped over it, and the hit would be lost. Births of
+// processes are not among what is told so, and what has been overtaken by the
+// client, as a breakpoint that was removed, is dropped.
+func (t *Table) TellOthers(process *Process) {
+	if t.nonStop {
+		return
+	}
+	for _, lwp := range process.lwps {
+		if lwp.unreported || lwp.state != lwpStopped || !t.stillPending(lwp) {
+			continue
+		}
+		switch lwp.pending.Kind {
+		case Signalled, Breakpoint, HardwareBreakpoint, Watchpoint, Stepped:
+			lwp.reported, lwp.pending = lwp.pending, Stop{}
+			lwp.passing = false
+		}
+	}
+}
