@@ -49,6 +49,9 @@ func extensions() []capability {
 			rsp.PacketSignalsInfo:           on(signalsInfo),
 			rsp.PacketWatchpointSupportInfo: on(watchpointSupport),
 			rsp.PacketWorkingDirQuery:       on((*session).workingDir),
+			rsp.PacketLibraryInfoAddress:    on((*session).libraryInfoAddress),
+			rsp.PacketSetDetachOnError:      agree,
+			rsp.PacketLaunchArch:            agree,
 
 			rsp.PacketMemoryRegionInfo:     on((*session).memoryRegion),
 			rsp.PacketAllocateMemory:       on((*session).allocateMemory),

@@ -164,7 +164,38 @@ func (s *session) librariesObject(annex string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return libraries.Document(lwp.Process.Memory(), vector, annex)
+	if !s.lldb() {
+		return libraries.Document(lwp.Process.Memory(), vector, annex)
+	}
+	list, err := libraries.Read(lwp.Process.Memory(), vector, annex)
+	if err != nil {
+		return nil, err
+	}
+	if list.MainLinkMap == 0 && annex == "" {
+		return nil, refusal("the dynamic linker has not made its list yet")
+	}
+	// lldb takes main-lm for the address of the struct r_debug.
+	list.MainLinkMap = 0
+	return list.Document(), nil
+}
+
+// libraryInfoAddress answers qShlibInfoAddr with the address of the word that
+// the address of the dynamic linker's struct r_debug is in, or nothing where
+// there is none: lldb would read an error as an address.
+func (s *session) libraryInfoAddress(rsp.Extension) (rsp.Reply, error) {
+	lwp, err := s.lwp()
+	if err != nil {
+		return nil, err
+	}
+	vector, err := ptrace.AuxiliaryVector(lwp.TID)
+	if err != nil {
+		return nil, err
+	}
+	place, err := libraries.DebugEntry(lwp.Process.Memory(), vector)
+	if err != nil {
+		return rsp.Empty{}, nil
+	}
+	return rsp.Address(place), nil
 }
 
 func (s *session) threadsObject(annex string) ([]byte, error) {

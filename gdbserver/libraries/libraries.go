@@ -131,6 +131,18 @@ func DebugBase(memory Memory, auxv []byte) (uint64, error) {
 	return debugBase(&pages{memory: memory}, vector)
 }
 
+// DebugEntry finds the address of the word of a program's dynamic section in
+// which the dynamic linker leaves the address of the struct r_debug. Errors are
+// those of [Read].
+func DebugEntry(memory Memory, auxv []byte) (uint64, error) {
+	vector, err := program.ParseVector(auxv)
+	if err != nil {
+		return 0, err
+	}
+	place, _, err := debugEntry(&pages{memory: memory}, vector)
+	return place, err
+}
+
 // walk follows the lists and holds what was found so far.
 type walk struct {
 	words   program.Words
