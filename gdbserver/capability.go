@@ -89,7 +89,7 @@ func commonCapabilities() []capability {
 				rsp.PacketStepSignal:     on((*session).resumeOld),
 				rsp.PacketCtrlC:          on((*session).ctrlC),
 			}},
-		{features: []string{"QNonStop"}, lldb: []string{"QNonStop"}, packets: map[rsp.PacketName]handler{
+		{features: []string{"QNonStop"}, packets: map[rsp.PacketName]handler{
 			rsp.PacketNonStop:            on((*session).nonStop),
 			rsp.PacketStopAcknowledgment: on((*session).acknowledged),
 		}},

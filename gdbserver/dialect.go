@@ -53,15 +53,14 @@ var spokenByLLDB = func() (spoken [rsp.PacketCount]bool) {
 }()
 
 // dialectOf tells the client's dialect by its qSupported. gdb says vContSupported
-// since version 7.11. lldb names several architectures, where each gdb names
-// those that it was built for, of which i386 is the only one that reads its
-// registers this way.
+// since version 7.11. lldb names, wherever it runs, the same architectures in the
+// same order; "arc" came with version 12.
 func dialectOf(request *rsp.SupportedQuery, before rsp.Dialect) rsp.Dialect {
 	architectures, _ := request.Value("xmlRegisters")
 	switch {
 	case request.Has("vContSupported"), request.Has("qRelocInsn"):
 		return rsp.GDB
-	case strings.Contains(architectures, ",") && slices.Contains(strings.Split(architectures, ","), "arm"):
+	case strings.HasPrefix(architectures, "i386,arm,mips"):
 		return rsp.LLDB
 	}
 	return before
@@ -121,7 +120,6 @@ func (s *session) signal(signal unix.Signal) rsp.Signal {
 
 // The codes of errors, as lldb-server has them. gdb is told sentences.
 const (
-	codeAny            = 0x01
 	codeMemory         = 0x01
 	codeTwoProcesses   = 0x03
 	codeUnknownThread  = 0x15
@@ -138,6 +136,16 @@ func coded(code byte, format string, arguments ...any) error {
 	err := refusal(format, arguments...).(rsp.Error)
 	err.Code = code
 	return err
+}
+
+// malformedForLLDB is the error for a packet that is not understood. One of H is
+// a process that cannot be meant.
+func malformedForLLDB(malformed *rsp.MalformedError) rsp.Error {
+	told := malformed.Reply()
+	if malformed.Packet == rsp.PacketSetThread {
+		told.Code = codeUnknownProcess
+	}
+	return told
 }
 
 // lldbError is what went wrong as LLDB's clients take it.

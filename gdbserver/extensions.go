@@ -53,6 +53,24 @@ func extensions() []capability {
 			rsp.PacketSetDetachOnError:      agree,
 			rsp.PacketLaunchArch:            agree,
 
+			rsp.PacketLaunchArguments:       on((*session).launchArguments),
+			rsp.PacketLaunchSuccess:         on((*session).launchSuccess),
+			rsp.PacketSetStandardInput:      on((*session).setStandardFile),
+			rsp.PacketSetStandardOutput:     on((*session).setStandardFile),
+			rsp.PacketSetStandardErrors:     on((*session).setStandardFile),
+			rsp.PacketInput:                 on((*session).standardInput),
+			rsp.PacketAttachName:            on((*session).attachNamed),
+			rsp.PacketAttachWait:            on((*session).attachNamed),
+			rsp.PacketAttachOrWait:          on((*session).attachNamed),
+			rsp.PacketAttachOrWaitSupported: agree,
+
+			rsp.PacketModuleInfo:  on((*session).moduleInfo),
+			rsp.PacketModulesInfo: on((*session).modulesInfo),
+
+			rsp.PacketFileExists: on((*session).fileExists),
+			rsp.PacketFileMode:   on((*session).fileMode),
+			rsp.PacketFileSize:   on((*session).fileSize),
+
 			rsp.PacketMemoryRegionInfo:     on((*session).memoryRegion),
 			rsp.PacketAllocateMemory:       on((*session).allocateMemory),
 			rsp.PacketDeallocateMemory:     on((*session).deallocateMemory),

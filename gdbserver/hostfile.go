@@ -90,3 +90,23 @@ func (s *session) fileReadlink(request *rsp.FileReadlink) (rsp.Reply, error) {
 	target, err := s.files.Readlink(request.Filename)
 	return s.attachmentReply([]byte(target), err)
 }
+
+// fileExists answers vFile:exists.
+func (s *session) fileExists(request *rsp.FileQuestion) (rsp.Reply, error) {
+	if _, err := s.files.Stat(request.Filename); err != nil {
+		return rsp.Text("F,0"), nil
+	}
+	return rsp.Text("F,1"), nil
+}
+
+// fileMode answers vFile:mode: the permissions.
+func (s *session) fileMode(request *rsp.FileQuestion) (rsp.Reply, error) {
+	stat, err := s.files.Stat(request.Filename)
+	return s.fileReply(int64(stat.Mode&0o7777), err)
+}
+
+// fileSize answers vFile:size.
+func (s *session) fileSize(request *rsp.FileQuestion) (rsp.Reply, error) {
+	stat, err := s.files.Stat(request.Filename)
+	return s.fileReply(stat.Size, err)
+}

@@ -57,8 +57,12 @@ func (s *session) killProcess(request *rsp.KillProcess) (rsp.Reply, error) {
 	return rsp.OK{}, nil
 }
 
-// detach answers D and D;pid.
+// detach answers D and D;pid. A client of LLDB's kind means all processes by D,
+// and ends the session itself.
 func (s *session) detach(request *rsp.Detach) (rsp.Reply, error) {
+	if s.lldb() && !request.HasPID {
+		return s.detachAll()
+	}
 	process, err := s.process()
 	if request.HasPID {
 		process = s.table.Process(request.PID)
@@ -78,17 +82,31 @@ func (s *session) detach(request *rsp.Detach) (rsp.Reply, error) {
 		return nil, err
 	}
 	s.ended(process.PID)
-	if !s.server.extended && s.table.Over() && launched {
+	if !s.lldb() && !s.server.extended && s.table.Over() && launched {
 		s.server.lingering = process.PID
 	}
 	return s.left()
 }
 
 // left answers that a process was let go, and ends the session where it was the
-// last one.
+// last one, unless the client does that itself.
 func (s *session) left() (rsp.Reply, error) {
-	if !s.server.extended && s.table.Over() {
+	if !s.lldb() && !s.server.extended && s.table.Over() {
 		s.afterReply = func() error { return errFinished }
+	}
+	return rsp.OK{}, nil
+}
+
+func (s *session) detachAll() (rsp.Reply, error) {
+	if len(s.table.Processes()) == 0 {
+		return nil, errNoProcess
+	}
+	for _, process := range slices.Clone(s.table.Processes()) {
+		s.server.printf("Detaching from process %d\n", process.PID)
+		if err := s.table.Detach(process); err != nil {
+			return nil, err
+		}
+		s.ended(process.PID)
 	}
 	return rsp.OK{}, nil
 }
@@ -130,6 +148,9 @@ func (s *session) run(request *rsp.Run) (rsp.Reply, error) {
 	}
 	process, err := s.server.launch()
 	if err != nil {
+		return nil, s.launchFailure(err)
+	}
+	if err := s.watch(); err != nil {
 		return nil, err
 	}
 	return s.begin(process)

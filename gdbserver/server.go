@@ -72,9 +72,11 @@ type Server struct {
 	// exiting says that a client asked the server to end (monitor exit).
 	exiting bool
 	// quitting says that the server itself is to end, whatever clients want.
-	quitting     atomic.Bool
-	terminal     *foreground
-	descriptions descriptions
+	quitting atomic.Bool
+	terminal *foreground
+	// programTerminal is the terminal that the client has the other end of.
+	programTerminal *pseudoterminal
+	descriptions    descriptions
 	// evaluator runs the bytecode of breakpoints.
 	evaluator evaluator
 	// lingering is the process id of a launched program that was let go: its
@@ -172,6 +174,7 @@ func (s *Server) Close() error {
 		}
 	}
 	s.terminal.giveBack()
+	s.closeTerminal()
 	s.tracer.Close()
 	return errors.Join(failures...)
 }

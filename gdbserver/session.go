@@ -33,6 +33,8 @@ type session struct {
 	conn   *rsp.Conn
 	parser rsp.Parser
 	client client
+	// epoll watches the client and the program's terminal, where there is one.
+	epoll int
 	// extended is what LLDB's dialect has agreed on besides.
 	extended extended
 	// modeChosen says that the client has chosen between all-stop and non-stop.
@@ -91,7 +93,7 @@ func newSession(server *Server, line Connection) (*session, error) {
 	}
 	s.speak(server.options.Dialect)
 	s.applyClient()
-	if err := server.tracer.WatchInput(line.Fd()); err != nil {
+	if err := s.watch(); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -99,8 +101,7 @@ func newSession(server *Server, line Connection) (*session, error) {
 
 // close ends what belongs to the client alone.
 func (s *session) close() {
-	// The descriptor may be closed already.
-	_ = s.server.tracer.WatchInput(-1)
+	s.unwatch()
 	_ = s.files.CloseAll()
 	s.table.Pass = 0
 	s.table.Program = threads.AllSignals
@@ -206,6 +207,9 @@ func (s *session) errorReply(err error) rsp.Reply {
 	if !errors.As(err, &told) {
 		var malformed *rsp.MalformedError
 		if errors.As(err, &malformed) {
+			if s.lldb() {
+				return s.lldbError(malformedForLLDB(malformed))
+			}
 			return malformed.Reply()
 		}
 	}
@@ -307,12 +311,19 @@ func (s *session) awaitStop() (rsp.Reply, error) {
 		stop, err := s.table.Wait()
 		switch {
 		case errors.Is(err, ptrace.ErrInput):
+			if err := s.forwardOutput(); err != nil {
+				return nil, err
+			}
 			if err := s.inputWhileRunning(s.inputReady()); err != nil {
 				return nil, err
 			}
 		case err != nil:
 			return nil, err
 		default:
+			// What it wrote before comes before the stop.
+			if err := s.forwardOutput(); err != nil {
+				return nil, err
+			}
 			return s.stopped(stop), nil
 		}
 	}
@@ -377,6 +388,12 @@ func (s *session) takeWhileRunning(input rsp.Input) error {
 			return err
 		}
 		reply, err := s.handlers[request.Packet()](s, request)
+		if err != nil {
+			reply = s.errorReply(err)
+		}
+		return s.sendWhileRunning(reply)
+	case *rsp.StandardInput:
+		reply, err := s.standardInput(request)
 		if err != nil {
 			reply = s.errorReply(err)
 		}

@@ -34,6 +34,11 @@ type Startup struct {
 	Directory string
 	// Input, Output and Errors are their standard descriptors.
 	Input, Output, Errors *os.File
+	// OwnTerminal gives programs a terminal of their own instead, whose other
+	// end is the client's.
+	OwnTerminal bool
+	// files are those that the client has named in place of them.
+	files standardFiles
 
 	// changes are the client's: a value, or nil for one to be unset.
 	changes map[string]*string
@@ -217,15 +222,25 @@ func (s *Server) launch() (*threads.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.terminal == nil {
+	if s.terminal == nil && !s.startup.OwnTerminal {
 		s.terminal = takeForeground(s.startup.Errors)
 	}
 	program.Terminal = s.terminal.file()
-	process, err := s.table.Launch(program, further)
+	terminal, done, err := s.startup.openFiles(&program)
 	if err != nil {
 		s.terminal.giveBack()
 		return nil, err
 	}
+	process, err := s.table.Launch(program, further)
+	done()
+	if err != nil {
+		if terminal != nil {
+			terminal.close()
+		}
+		s.terminal.giveBack()
+		return nil, err
+	}
+	s.startTerminal(terminal)
 	s.printf("Process %s created; pid = %d\n", s.startup.Program, process.PID)
 	return process, nil
 }

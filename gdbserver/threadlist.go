@@ -11,6 +11,9 @@ import (
 )
 
 func (s *session) setThread(request *rsp.SetThread) (rsp.Reply, error) {
+	if s.lldb() && request.Thread.PID == rsp.Any && request.Thread.TID > 0 {
+		return nil, coded(codeUnknownProcess, "there is no process 0")
+	}
 	lwp, err := s.find(request.Thread)
 	if err != nil {
 		return nil, err

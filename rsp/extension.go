@@ -142,6 +142,7 @@ func parseAllocateMemory(s *scanner) Request {
 func parseLaunchArguments(s *scanner) Request {
 	s.name = PacketLaunchArguments
 	r := &LaunchArguments{}
+	s.accept(' ')
 	for s.err == nil {
 		length := s.decimal()
 		s.expect(',')

@@ -51,6 +51,9 @@ var extensionTests = []requestTest{
 	{"vAttachName;61", &AttachNamed{PacketAttachName, "a"}, PacketAttachName},
 	{"vAttachWait;61", &AttachNamed{PacketAttachWait, "a"}, PacketAttachWait},
 	{"vAttachOrWait;61", &AttachNamed{PacketAttachOrWait, "a"}, PacketAttachOrWait},
+	{"vFile:exists:61", &FileQuestion{PacketFileExists, "a"}, PacketFileExists},
+	{"vFile:mode:61", &FileQuestion{PacketFileMode, "a"}, PacketFileMode},
+	{"vFile:size:61", &FileQuestion{PacketFileSize, "a"}, PacketFileSize},
 	{"jNoSuch:x", &Unknown{Name: "jNoSuch"}, PacketUnknown},
 	{"_x", &Unknown{Name: "_"}, PacketUnknown},
 	{"qRegisterInfo", &Unknown{Name: "qRegisterInfo"}, PacketUnknown},
@@ -99,6 +102,9 @@ func TestThreadSuffix(t *testing.T) {
 		{"p10;thread:1a;", &ReadRegister{16, suffix}, PacketReadRegister},
 		{"P10=ff;thread:1a", &WriteRegister{16, []byte{0xff}, suffix}, PacketWriteRegister},
 		{"p10", &ReadRegister{16, ThreadSuffix{}}, PacketReadRegister},
+		{"qSupported;multiprocess+", &SupportedQuery{Features{{Name: "multiprocess", State: FeatureYes}}}, PacketSupported},
+		{"QPassSignals:a ", &PassSignals{Signals: []Signal{10}}, PacketPassSignals},
+		{"qXfer:auxv:read::0,ff:", &TransferRead{Object: "auxv", Length: 255}, PacketTransferRead},
 		{"P10=ff", &WriteRegister{16, []byte{0xff}, ThreadSuffix{}}, PacketWriteRegister},
 	} {
 		p := Parser{Dialect: LLDB}

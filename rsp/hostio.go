@@ -58,6 +58,17 @@ type FileUnlink struct{ Filename string }
 // target, which is attached.
 type FileReadlink struct{ Filename string }
 
+// FileQuestion is LLDB's vFile:exists, vFile:mode or vFile:size: is there such a
+// file, what are its permissions and its size? The result of the first is Text,
+// "F,1" or "F,0".
+type FileQuestion struct {
+	Name     PacketName
+	Filename string
+}
+
+// Packet returns PacketFileExists, PacketFileMode or PacketFileSize.
+func (r *FileQuestion) Packet() PacketName { return r.Name }
+
 // Packet returns PacketFileSetfs.
 func (*FileSetfs) Packet() PacketName { return PacketFileSetfs }
 
@@ -102,6 +113,10 @@ func (p *Parser) parseFile(s *scanner) Request {
 	s.name = name
 	s.expect(':')
 	switch name {
+	case PacketFileExists, PacketFileMode, PacketFileSize:
+		r := &FileQuestion{Name: name, Filename: s.fileName()}
+		s.end()
+		return r
 	case PacketFileSetfs:
 		r := &FileSetfs{PID: s.pid()}
 		s.end()

@@ -118,6 +118,9 @@ const (
 	PacketAttachName
 	PacketAttachOrWait
 	PacketAttachWait
+	PacketFileExists
+	PacketFileMode
+	PacketFileSize
 
 	// PacketCount is the number of names, PacketUnknown included.
 	PacketCount
@@ -233,6 +236,9 @@ var packetNames = [PacketCount]string{
 	PacketAttachName:             "vAttachName",
 	PacketAttachOrWait:           "vAttachOrWait",
 	PacketAttachWait:             "vAttachWait",
+	PacketFileExists:             "vFile:exists",
+	PacketFileMode:               "vFile:mode",
+	PacketFileSize:               "vFile:size",
 }
 
 // String returns the name as it stands on the wire. The object of a qXfer

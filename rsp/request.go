@@ -160,7 +160,7 @@ func (p *Parser) parseQuery(s *scanner) Request {
 	case "qSearch":
 		return p.parseSearch(s)
 	case "qSupported":
-		return parseSupportedQuery(s)
+		return p.parseSupportedQuery(s)
 	case "qSymbol":
 		return parseSymbol(s)
 	case "qThreadExtraInfo":
@@ -180,6 +180,10 @@ func (p *Parser) parseQuery(s *scanner) Request {
 	case "QNonStop":
 		return &NonStop{Enable: toggle(s, PacketNonStop)}
 	case "QPassSignals":
+		if p.Dialect == LLDB {
+			// LLDB's tests have a blank at the end.
+			s.data = bytes.TrimRight(s.data, " ")
+		}
 		return &PassSignals{Signals: parseSignals(s, PacketPassSignals)}
 	case "QProgramSignals":
 		return &ProgramSignals{Signals: parseSignals(s, PacketProgramSignals)}

@@ -121,10 +121,11 @@ type SupportedQuery struct {
 // Packet returns PacketSupported.
 func (*SupportedQuery) Packet() PacketName { return PacketSupported }
 
-func parseSupportedQuery(s *scanner) Request {
+func (p *Parser) parseSupportedQuery(s *scanner) Request {
 	s.name = PacketSupported
 	r := &SupportedQuery{}
-	if s.accept(':') {
+	// LLDB's tests have a ';' before each.
+	if s.accept(':') || p.Dialect == LLDB && s.accept(';') {
 		r.Features = ParseFeatures(s.rest())
 	}
 	s.end()

@@ -51,6 +51,11 @@ func (p *Parser) parseTransferRead(s *scanner, object []byte) Request {
 	r := &p.transferRead
 	r.Object = sameString(r.Object, object)
 	annex := s.data[s.pos:]
+	if p.Dialect == LLDB {
+		// LLDB's tests have a ':' at the end.
+		s.data = bytes.TrimSuffix(s.data, []byte{':'})
+		annex = s.data[min(s.pos, len(s.data)):]
+	}
 	if i := bytes.LastIndexByte(annex, ':'); i >= 0 {
 		annex = annex[:i]
 	}

@@ -11,8 +11,9 @@ import (
 // the arguments after it and return the exit status. A serial device of
 // such a name is written with its directory.
 var commands = map[string]func(args []string) int{
-	"console": runConsole,
-	"doctor":  runDoctor,
+	"console":   runConsole,
+	"doctor":    runDoctor,
+	"gdbserver": runLLDBServer,
 }
 
 func runDoctor(args []string) int {

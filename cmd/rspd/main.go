@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"rspd/gdbserver"
 )
 
 // The main goroutine stays on the process's first thread, which becomes the
@@ -19,6 +21,9 @@ import (
 func init() { runtime.LockOSThread() }
 
 func main() {
+	if asLLDBServer(os.Args[0]) {
+		os.Exit(runAsLLDBServer(os.Args[1:]))
+	}
 	os.Exit(run(os.Args[1:]))
 }
 
@@ -32,6 +37,11 @@ func run(args []string) int {
 		fmt.Fprint(os.Stderr, end.stderr)
 		return end.status
 	}
+	return serveFrom(options, func() (clients, error) { return listen(options.comm, standardIO{0, 1, 2}, os.Stderr) }, nil)
+}
+
+// serveFrom serves the clients of a source, with options that adjust may change.
+func serveFrom(options options, open func() (clients, error), adjust func(*gdbserver.Options)) int {
 	// Nobody reading our messages any more must not end a debugging session.
 	// The signal is received rather than ignored, because what is ignored
 	// stays so in the programs that are started.
@@ -39,18 +49,18 @@ func run(args []string) int {
 	logs := openLogs(options.logging, os.Stderr)
 	defer logs.close()
 
-	listener, err := listen(options.comm, standardIO{0, 1, 2}, os.Stderr)
+	source, err := open()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	signals := listenForEnd()
 	defer signals.dieOfSignal()
-	defer listener.Close()
-	if listener.Stdio() && len(options.program) > 0 {
+	defer source.Close()
+	if source.Stdio() && len(options.program) > 0 {
 		fmt.Fprintln(os.Stderr, "stdin/stdout redirected")
 	}
-	if err := serve(options, logs, listener, signals); err != nil {
+	if err := serve(options, logs, source, signals, adjust); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

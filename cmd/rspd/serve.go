@@ -16,8 +16,12 @@ import (
 // serve debugs what the options name for the listener's clients, one after
 // the other, until there is nothing left to do. Its thread is the tracer and
 // has to be the goroutine's for good.
-func serve(o options, l *logs, listener *Listener, end *ender) (err error) {
-	server, err := gdbserver.New(serverOptions(o, l, listener))
+func serve(o options, l *logs, listener clients, end *ender, adjust func(*gdbserver.Options)) (err error) {
+	settings := serverOptions(o, l, listener)
+	if adjust != nil {
+		adjust(&settings)
+	}
+	server, err := gdbserver.New(settings)
 	if err != nil {
 		return err
 	}
@@ -68,7 +72,7 @@ func serve(o options, l *logs, listener *Listener, end *ender) (err error) {
 }
 
 // serverOptions turns the command line into what package gdbserver takes.
-func serverOptions(o options, l *logs, listener *Listener) gdbserver.Options {
+func serverOptions(o options, l *logs, listener clients) gdbserver.Options {
 	options := gdbserver.Options{
 		Messages:            os.Stderr,
 		Threads:             l.threads(),

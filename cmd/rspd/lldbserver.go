@@ -1,0 +1,258 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"rspd/gdbserver"
+	"rspd/rsp"
+)
+
+// lldbServerName is the name by which this program takes lldb-server's command
+// line.
+const lldbServerName = "lldb-server"
+
+// asLLDBServer tells whether the program was called by lldb-server's name, which
+// may have a version behind it.
+func asLLDBServer(name string) bool {
+	return strings.HasPrefix(filepath.Base(name), lldbServerName)
+}
+
+const lldbServerUsage = `Usage:	lldb-server gdbserver [OPTIONS] [[HOST]:PORT | PATH | URL] [-- PROG [ARGS ...]]
+	lldb-server version
+
+  --attach=PID          Attach to a process, or to the one with that name.
+  --fd=N                Use the connected socket that is descriptor N.
+  --reverse-connect     Connect to HOST:PORT instead of waiting there.
+  --named-pipe=PATH     Write the port, and a NUL, to a named pipe.
+  --pipe=N              Write them to descriptor N.
+  --setsid, -S          Run in a session of its own.
+  --native-regs         Accepted; there are no other registers.
+  --log-file=PATH       Write reports there instead of stderr.
+  --log-channels=LIST   What to report: "gdb-remote packets", "posix process".
+A URL begins with tcp://, serial://, unix:// or connect://.
+`
+
+// lldbServerOptions is what lldb-server's command line asks for.
+type lldbServerOptions struct {
+	comm           string
+	program        []string
+	attach         string
+	fd             int
+	reverseConnect bool
+	namedPipe      string
+	pipe           int
+	setsid         bool
+	logFile        string
+	logChannels    string
+}
+
+// parseLLDBServer reads the arguments behind "gdbserver". Options have one dash
+// or two, and their values stand behind "=" or in the next argument.
+func parseLLDBServer(args []string) (lldbServerOptions, error) {
+	o := lldbServerOptions{fd: -1, pipe: -1}
+	number := func(target *int) func(string) error {
+		return func(value string) error {
+			n, err := strconv.Atoi(value)
+			if err != nil || n < 0 {
+				return complaintf("%q is not a descriptor.", value)
+			}
+			*target = n
+			return nil
+		}
+	}
+	text := func(target *string) func(string) error {
+		return func(value string) error { *target = value; return nil }
+	}
+	valued := map[string]func(string) error{
+		"attach": text(&o.attach), "fd": number(&o.fd), "named-pipe": text(&o.namedPipe), "pipe": number(&o.pipe),
+		"log-file": text(&o.logFile), "log-channels": text(&o.logChannels),
+	}
+	short := map[string]string{"l": "log-file", "c": "log-channels", "P": "named-pipe"}
+	nothing := false
+	alone := map[string]*bool{"reverse-connect": &o.reverseConnect, "setsid": &o.setsid, "S": &o.setsid,
+		"native-regs": &nothing, "r": &nothing}
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if arg == "--" {
+			o.program = args[i+1:]
+			break
+		}
+		if !strings.HasPrefix(arg, "-") || arg == "-" {
+			if o.comm != "" {
+				// What follows the address is the program, "--" or not.
+				o.program = args[i:]
+				break
+			}
+			o.comm = arg
+			continue
+		}
+		name, value, joined := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		if long, found := short[name]; found {
+			name = long
+		}
+		if flag, found := alone[name]; found && !joined {
+			*flag = true
+			continue
+		}
+		set, found := valued[name]
+		if !found {
+			return o, complaintf("lldb-server: unrecognized option '%s'", arg)
+		}
+		if !joined {
+			if i++; i == len(args) {
+				return o, complaintf("lldb-server: option '%s' requires an argument", arg)
+			}
+			value = args[i]
+		}
+		if err := set(value); err != nil {
+			return o, err
+		}
+	}
+	if o.comm == "" && o.fd < 0 {
+		return o, complaint("lldb-server: where the client comes from is missing: HOST:PORT or --fd=N")
+	}
+	if o.comm != "" && o.fd >= 0 {
+		return o, complaint("lldb-server: HOST:PORT and --fd=N exclude each other")
+	}
+	return o, nil
+}
+
+// lldbComm turns an address as lldb-server takes it into a COMM.
+func lldbComm(address string) string {
+	for scheme, before := range map[string]string{"tcp://": "", "connect://": "", "listen://": "", "accept://": "",
+		"serial://": "", "unix://": "unix:", "unix-accept://": "unix:", "unix-connect://": "unix:"} {
+		if rest, found := strings.CutPrefix(address, scheme); found {
+			return before + strings.TrimSuffix(rest, "/")
+		}
+	}
+	switch {
+	case strings.Trim(address, "0123456789") == "":
+		return ":" + address
+	case strings.HasPrefix(address, "/"):
+		return "unix:" + address
+	}
+	return address
+}
+
+// common are the options in the terms of the common ones.
+func (o lldbServerOptions) common() (options, error) {
+	common := options{comm: lldbComm(o.comm), program: o.program, once: true, disableRandomization: true,
+		logging: loggingOptions{file: o.logFile, timestamps: true}}
+	for channel := range strings.SplitSeq(o.logChannels, ":") {
+		words := strings.Fields(channel)
+		common.logging.remote = common.logging.remote || slices.Contains(words, "packets")
+		common.logging.threads = common.logging.threads || slices.Contains(words, "process") || slices.Contains(words, "thread")
+		common.logging.eventLoop = common.logging.eventLoop || slices.Contains(words, "comm") || slices.Contains(words, "connection")
+	}
+	if o.attach == "" {
+		return common, nil
+	}
+	pid, err := strconv.Atoi(o.attach)
+	if err != nil {
+		var found []int
+		if found, err = gdbserver.NamedProcesses(o.attach); err != nil {
+			return common, err
+		}
+		if len(found) != 1 {
+			return common, complaintf("lldb-server: %d processes execute %s.", len(found), o.attach)
+		}
+		pid = found[0]
+	}
+	common.attachPID = pid
+	return common, nil
+}
+
+// runAsLLDBServer is this program called by lldb-server's name.
+func runAsLLDBServer(args []string) int {
+	switch first(args) {
+	case "gdbserver", "g":
+		return runLLDBServer(args[1:])
+	case "version", "v":
+		fmt.Print(versionText())
+		return 0
+	}
+	fmt.Fprint(os.Stderr, lldbServerUsage)
+	return 1
+}
+
+// runLLDBServer is the command "gdbserver": rspd in the place of lldb-server.
+func runLLDBServer(args []string) int {
+	fail := func(err error) int {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	o, err := parseLLDBServer(args)
+	if err != nil {
+		return fail(errors.Join(err, complaint(lldbServerUsage)))
+	}
+	common, err := o.common()
+	if err != nil {
+		return fail(err)
+	}
+	if o.setsid {
+		// EPERM: it leads a session already.
+		if _, err := unix.Setsid(); err != nil && err != unix.EPERM {
+			return fail(complaintf("Can't begin a session: %s.", errnoText(err)))
+		}
+	}
+	return serveFrom(common, func() (clients, error) { return o.source(common.comm) }, func(options *gdbserver.Options) {
+		options.Dialect = rsp.LLDB
+		options.Startup.OwnTerminal = true
+	})
+}
+
+// source is where the one client comes from.
+func (o lldbServerOptions) source(comm string) (clients, error) {
+	switch {
+	case o.fd >= 0:
+		return connectedClient(&Connection{in: o.fd, out: o.fd, release: func() error { return unix.Close(o.fd) }}), nil
+	case o.reverseConnect:
+		connection, err := reverseConnect(comm)
+		if err != nil {
+			return nil, err
+		}
+		return connectedClient(connection), nil
+	}
+	listener, err := listen(comm, standardIO{0, 1, 2}, os.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.tellPort(listener.Port()); err != nil {
+		listener.Close()
+		return nil, err
+	}
+	return listener, nil
+}
+
+// tellPort writes the port that is listened on, and a NUL, where it was asked
+// for.
+func (o lldbServerOptions) tellPort(port int) error {
+	tell := func(w io.WriteCloser) error {
+		_, err := fmt.Fprintf(w, "%d\x00", port)
+		return errors.Join(err, w.Close())
+	}
+	if o.namedPipe != "" {
+		file, err := os.OpenFile(o.namedPipe, os.O_WRONLY, 0)
+		if err != nil {
+			return complaintf("%s: Can't write the port: %s.", o.namedPipe, errnoText(err))
+		}
+		if err := tell(file); err != nil {
+			return complaintf("%s: Can't write the port: %s.", o.namedPipe, errnoText(err))
+		}
+	}
+	if o.pipe >= 0 {
+		if err := tell(os.NewFile(uintptr(o.pipe), "pipe")); err != nil {
+			return complaintf("Can't write the port to descriptor %d: %s.", o.pipe, errnoText(err))
+		}
+	}
+	return nil
+}

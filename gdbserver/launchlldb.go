@@ -1,0 +1,138 @@
+package gdbserver
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rspd/ptrace"
+	"rspd/rsp"
+)
+
+// launchArguments answers A. Whether the program was started is asked for by
+// qLaunchSuccess, but is told at once, too.
+func (s *session) launchArguments(request *rsp.LaunchArguments) (rsp.Reply, error) {
+	startup := &s.server.startup
+	startup.Program, startup.Arguments = request.Arguments[0], quoteAll(request.Arguments[1:])
+	process, err := s.server.launch()
+	s.extended.launchFailure = err
+	if err != nil {
+		return nil, s.launchFailure(err)
+	}
+	s.selectLWP(process.FirstLWP())
+	return rsp.OK{}, s.watch()
+}
+
+// launchSuccess answers qLaunchSuccess: OK, or 'E' and a sentence.
+func (s *session) launchSuccess(rsp.Extension) (rsp.Reply, error) {
+	if err := s.extended.launchFailure; err != nil {
+		return rsp.Text("E" + strings.Map(func(r rune) rune {
+			if strings.ContainsRune("#$*}", r) {
+				return '?'
+			}
+			return r
+		}, err.Error())), nil
+	}
+	return rsp.OK{}, nil
+}
+
+// launchFailure words the failure of an execve(2) as LLDB's clients look for it.
+func (s *session) launchFailure(err error) error {
+	var failed *ptrace.LaunchError
+	if s.lldb() && errors.As(err, &failed) {
+		text := failed.Errno.Error()
+		return refusal("execve failed: %s%s (%s)", strings.ToUpper(text[:1]), text[1:], failed.Path)
+	}
+	return err
+}
+
+// attachNamed answers vAttachName, vAttachWait and vAttachOrWait.
+func (s *session) attachNamed(request *rsp.AttachNamed) (rsp.Reply, error) {
+	present, err := NamedProcesses(request.Program)
+	if err != nil {
+		return nil, err
+	}
+	pid := 0
+	switch {
+	case request.Packets != rsp.PacketAttachWait && len(present) == 1:
+		pid = present[0]
+	case request.Packets != rsp.PacketAttachWait && len(present) > 1:
+		return nil, refusal("%d processes execute %s: name one by its process id", len(present), request.Program)
+	case request.Packets == rsp.PacketAttachName:
+		return nil, refusal("no process executes %s", request.Program)
+	default:
+		if pid, err = s.awaitProcess(request.Program, present); err != nil {
+			return nil, err
+		}
+	}
+	process, err := s.server.attach(pid)
+	if err != nil {
+		return nil, err
+	}
+	return s.begin(process)
+}
+
+// lookInterval is how often the processes are looked at for a new one. Nothing
+// short of a privileged netlink socket tells of them.
+const lookInterval = 10 * time.Millisecond
+
+// awaitProcess waits for a process of that name that is not among the given ones.
+// An interrupt, or the client's end, ends it.
+func (s *session) awaitProcess(program string, known []int) (int, error) {
+	old := map[int]bool{}
+	for _, pid := range known {
+		old[pid] = true
+	}
+	for {
+		now, err := NamedProcesses(program)
+		if err != nil {
+			return 0, err
+		}
+		for _, pid := range now {
+			if !old[pid] {
+				return pid, nil
+			}
+		}
+		poll := []unix.PollFd{{Fd: int32(s.line.Fd()), Events: unix.POLLIN | unix.POLLRDHUP}}
+		if n, err := unix.Poll(poll, int(lookInterval/time.Millisecond)); err != nil && err != unix.EINTR {
+			return 0, err
+		} else if n > 0 || s.server.quitting.Load() {
+			return 0, refusal("the waiting for %s was ended", program)
+		}
+	}
+}
+
+// NamedProcesses lists the processes whose program has a name: the file's whole
+// name or its last part.
+func NamedProcesses(program string) ([]int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	var found []int
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		name, err := ptrace.Executable(pid)
+		if err != nil {
+			continue // a kernel thread, another user's, or gone
+		}
+		if name == program || !strings.Contains(program, "/") && filepath.Base(name) == program {
+			found = append(found, pid)
+		}
+	}
+	return found, nil
+}
+
+// startTerminal notes the terminal of a program that has just been launched.
+func (s *Server) startTerminal(terminal *pseudoterminal) {
+	s.closeTerminal()
+	s.programTerminal = terminal
+}

@@ -1,0 +1,152 @@
+package gdbserver
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"rspd/ptrace"
+	"rspd/rsp"
+)
+
+// standardFiles are the names of the files that a program to be launched gets
+// for its descriptors 0, 1 and 2 (QSetSTDIN, QSetSTDOUT, QSetSTDERR), "" for
+// those of the terminal or of the server.
+type standardFiles [3]string
+
+// setStandardFile answers QSetSTDIN, QSetSTDOUT and QSetSTDERR.
+func (s *session) setStandardFile(request *rsp.SetStandardFile) (rsp.Reply, error) {
+	index := map[rsp.PacketName]int{rsp.PacketSetStandardInput: 0, rsp.PacketSetStandardOutput: 1, rsp.PacketSetStandardErrors: 2}
+	s.server.startup.files[index[request.Name]] = request.Path
+	return rsp.OK{}, nil
+}
+
+// openFiles gives a program its descriptors. The function that it returns closes
+// what was opened for it, once it has been launched. The terminal is nil unless
+// one was made.
+func (u *Startup) openFiles(program *ptrace.Program) (terminal *pseudoterminal, done func(), err error) {
+	var opened []*os.File
+	done = func() {
+		for _, file := range opened {
+			_ = file.Close()
+		}
+	}
+	defer func() {
+		if err != nil {
+			done()
+			if terminal != nil {
+				terminal.close()
+			}
+		}
+	}()
+	targets := [3]**os.File{&program.Input, &program.Output, &program.Errors}
+	if u.OwnTerminal && (u.files[0] == "" || u.files[1] == "" || u.files[2] == "") {
+		var file *os.File
+		if terminal, file, err = openPseudoterminal(); err != nil {
+			return nil, nil, err
+		}
+		opened = append(opened, file)
+		for _, target := range targets {
+			*target = file
+		}
+	}
+	for i, name := range u.files {
+		if name == "" {
+			continue
+		}
+		flags := os.O_RDONLY
+		if i > 0 {
+			flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+		}
+		if i == 2 && u.files[2] == u.files[1] {
+			*targets[2] = *targets[1]
+			continue
+		}
+		file, err := os.OpenFile(name, flags|unix.O_NOCTTY, 0o666)
+		if err != nil {
+			return terminal, nil, fmt.Errorf("the program cannot have %s: %w", name, errors.Unwrap(err))
+		}
+		opened = append(opened, file)
+		*targets[i] = file
+	}
+	return terminal, done, nil
+}
+
+// watch has input of the client, and output of the program where it goes to the
+// client, end the waiting for the program.
+func (s *session) watch() error {
+	s.unwatch()
+	terminal := s.server.programTerminal
+	if terminal == nil {
+		return s.server.tracer.WatchInput(s.line.Fd())
+	}
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	for _, descriptor := range []int{s.line.Fd(), terminal.descriptor} {
+		event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: int32(descriptor)}
+		if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, descriptor, &event); err != nil {
+			unix.Close(epoll)
+			return err
+		}
+	}
+	s.epoll = epoll
+	return s.server.tracer.WatchInput(epoll)
+}
+
+func (s *session) unwatch() {
+	// The descriptor may be closed already.
+	_ = s.server.tracer.WatchInput(-1)
+	if s.epoll > 0 {
+		unix.Close(s.epoll)
+		s.epoll = 0
+	}
+}
+
+// forwardOutput sends what the program has written to its terminal.
+func (s *session) forwardOutput() error {
+	terminal := s.server.programTerminal
+	if terminal == nil {
+		return nil
+	}
+	var buffer [4096]byte
+	for {
+		text := terminal.read(buffer[:])
+		if len(text) == 0 {
+			break
+		}
+		if err := s.conn.Send(rsp.ConsoleOutput(text)); err != nil {
+			return connectionError{err}
+		}
+	}
+	poll := []unix.PollFd{{Fd: int32(terminal.descriptor), Events: unix.POLLIN}}
+	if n, err := unix.Poll(poll, 0); err == nil && n > 0 && poll[0].Revents&unix.POLLHUP != 0 {
+		// Nobody has the other end: there is nothing more to come, and the
+		// hang-up would be seen for ever.
+		s.server.closeTerminal()
+		return s.watch()
+	}
+	return nil
+}
+
+func (s *Server) closeTerminal() {
+	if s.programTerminal != nil {
+		s.programTerminal.close()
+		s.programTerminal = nil
+	}
+}
+
+// standardInput answers I.
+func (s *session) standardInput(request *rsp.StandardInput) (rsp.Reply, error) {
+	terminal := s.server.programTerminal
+	if terminal == nil {
+		return nil, refusal("the program has no terminal of the client's")
+	}
+	if err := terminal.write(request.Data); err != nil {
+		return nil, err
+	}
+	return rsp.OK{}, nil
+}
