@@ -85,8 +85,9 @@ func (s *session) allocateMemory(request *rsp.AllocateMemory) (rsp.Reply, error)
 	if request.Execute {
 		protection |= unix.PROT_EXEC
 	}
-	lwp, result, err := s.call(ptrace.SyscallArguments{Number: unix.SYS_MMAP,
-		Arguments: [6]uint64{0, request.Size, protection, unix.MAP_PRIVATE | unix.MAP_ANONYMOUS, math.MaxUint64, 0}})
+	const compatMmap2 = 192 // asm/unistd_32.h
+	lwp, result, err := s.call(unix.SYS_MMAP, compatMmap2, 0, request.Size, protection,
+		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, math.MaxUint64, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -108,16 +109,17 @@ func (s *session) deallocateMemory(request *rsp.DeallocateMemory) (rsp.Reply, er
 	if !found {
 		return nil, refusal("no memory was allocated at %#x", request.Address)
 	}
-	if _, _, err := s.call(ptrace.SyscallArguments{Number: unix.SYS_MUNMAP, Arguments: [6]uint64{request.Address, size}}); err != nil {
+	const compatMunmap = 91 // asm/unistd_32.h
+	if _, _, err := s.call(unix.SYS_MUNMAP, compatMunmap, request.Address, size); err != nil {
 		return nil, err
 	}
 	delete(s.extended.allocations, key)
 	return rsp.OK{}, nil
 }
 
-// call has the selected thread make a system call, by an instruction of the
-// vdso, which every 64-bit program has.
-func (s *session) call(arguments ptrace.SyscallArguments) (*threads.LWP, int64, error) {
+// call has the selected thread make a system call, which has one number for
+// 64-bit programs and another for 32-bit ones, by an instruction of the vdso.
+func (s *session) call(number, compatNumber uint64, arguments ...uint64) (*threads.LWP, int64, error) {
 	lwp, err := s.lwp()
 	if err != nil {
 		return nil, 0, err
@@ -126,15 +128,20 @@ func (s *session) call(arguments ptrace.SyscallArguments) (*threads.LWP, int64, 
 	if err != nil {
 		return nil, 0, err
 	}
-	if lwp.Process.Machine() != elf.EM_X86_64 || !registers.Executes64Bit() {
-		return nil, 0, refusal("a thread that executes 32-bit code cannot be made to call the system")
+	call := ptrace.SyscallArguments{Number: number}
+	if lwp.Process.Machine() == elf.EM_386 {
+		call.Number, call.Compat = compatNumber, true
 	}
-	address, err := syscallInstruction(lwp)
+	if call.Compat == registers.Executes64Bit() {
+		return nil, 0, refusal("the thread executes code of another kind than its program")
+	}
+	copy(call.Arguments[:], arguments)
+	address, err := syscallInstruction(lwp, call.Compat)
 	if err != nil {
 		return nil, 0, err
 	}
 	s.document.reset()
-	result, err := lwp.Call(address, arguments)
+	result, err := lwp.Call(address, call)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -142,11 +149,15 @@ func (s *session) call(arguments ptrace.SyscallArguments) (*threads.LWP, int64, 
 	if result < 0 && result >= -4095 {
 		return nil, 0, refusal("the program's system call failed: %v", unix.Errno(-result))
 	}
+	if call.Compat {
+		result = int64(uint32(result))
+	}
 	return lwp, result, nil
 }
 
-// syscallInstruction finds a system call instruction of the program's.
-func syscallInstruction(lwp *threads.LWP) (uint64, error) {
+// syscallInstruction finds a system call instruction in the vdso, which every
+// program has unless the kernel was told otherwise.
+func syscallInstruction(lwp *threads.LWP, compat bool) (uint64, error) {
 	mappings, err := ptrace.Mappings(lwp.TID)
 	if err != nil {
 		return 0, err
@@ -160,7 +171,7 @@ func syscallInstruction(lwp *threads.LWP) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
-		if offset := ptrace.FindSyscall(code[:n]); offset >= 0 {
+		if offset := ptrace.FindSyscall(code[:n], compat); offset >= 0 {
 			return m.Start + uint64(offset), nil
 		}
 	}
