@@ -26,7 +26,7 @@ func TestSignalSet(t *testing.T) {
 		{[]rsp.Signal{rsp.SIG63}, unix.Signal(63), true},
 		{[]rsp.Signal{rsp.SIGLOST}, unix.SIGPWR, false},
 	} {
-		set := signalSet(c.signals)
+		set := (&session{}).signalSet(c.signals)
 		if got := set.Has(c.linux); got != c.want {
 			t.Errorf("%v has %v: %v, want %v", c.signals, c.linux, got, c.want)
 		}

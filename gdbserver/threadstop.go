@@ -61,7 +61,8 @@ func explain(stop threads.Stop) why {
 // threadStop makes the stop reply for a stop of the whole process.
 func (s *session) threadStop(stop threads.Stop) rsp.Reply {
 	process := stop.LWP.Process
-	s.table.TellOthers(process)
+	s.passOwnBreakpoint(stop)
+	s.table.TellOthers(process, s.passOwnBreakpoint)
 	reply := s.stopOf(stop)
 	if s.extended.threadLists {
 		var stops []map[string]any
@@ -86,6 +87,14 @@ func (s *session) threadStop(stop threads.Stop) rsp.Reply {
 		}
 	}
 	return reply
+}
+
+// passOwnBreakpoint puts the pc of a thread that has executed an int3 of the
+// program's own behind it, where lldb expects it.
+func (s *session) passOwnBreakpoint(stop threads.Stop) {
+	if stop.Kind == threads.Breakpoint && !stop.LWP.Process.Memory().HasBreakpoint(stop.Address) {
+		s.undoBreakpointPC(stop.LWP)
+	}
 }
 
 // stopOf makes a stop reply that is about one thread alone.

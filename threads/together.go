@@ -5,8 +5,9 @@ package threads
 // jstopinfo. It would take a thread at a breakpoint that it was not told of for
 // one that is to be stepped over it, and the hit would be lost. Births of
 // processes are not among what is told so, and what has been overtaken by the
-// client, as a breakpoint that was removed, is dropped.
-func (t *Table) TellOthers(process *Process) {
+// client, as a breakpoint that was removed, is dropped. The function is called for
+// each stop that counts as told.
+func (t *Table) TellOthers(process *Process, told func(stop Stop)) {
 	if t.nonStop {
 		return
 	}
@@ -18,6 +19,7 @@ func (t *Table) TellOthers(process *Process) {
 		case Signalled, Breakpoint, HardwareBreakpoint, Watchpoint, Stepped:
 			lwp.reported, lwp.pending = lwp.pending, Stop{}
 			lwp.passing = false
+			told(lwp.reported)
 		}
 	}
 }
