@@ -7,7 +7,7 @@ export PATH := $(patsubst %/,%,$(dir $(GO))):$(PATH)
 # Packages whose tests are not bound to a kernel's ptrace stops.
 race = ./rsp/... ./gdbserver/... ./threads/...
 
-.PHONY: all build demo test check unit race bench conformance conformance-fast suite clean
+.PHONY: all build demo test check unit race bench conformance conformance-fast conformance-lldb suite clean
 
 all: build
 
@@ -45,6 +45,12 @@ conformance: suite
 
 conformance-fast: suite
 	$(GO) run ./test/conformance -expect test/conformance/fast.txt $(FLAGS)
+
+# LLDB's tests of its server, of which TESTS is a regular expression of file names.
+conformance-lldb: build
+	./test/install dpkg-source xz python3
+	./test/conformance/lldb/fetch build/lldb-suite
+	./test/conformance/lldb/compare build/lldb-suite build/rspd $(TESTS)
 
 suite: build
 	./test/install gcc g++ gdb gdbserver runtest make dpkg-source xz libc6-dbg

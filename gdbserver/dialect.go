@@ -22,7 +22,7 @@ import (
 //     sent QEnableErrorStrings. The codes are those of lldb-server, which LLDB's
 //     own tests look at.
 //   - x has no 'b' before the data, and g, G, p and P may name their thread.
-//   - vCont is for one process, where gdb's schedule-multiple needs several, and
+//   - In all-stop vCont is for one process, where gdb's schedule-multiple needs several, and
 //     all threads of a process learn at once what they stopped for: lldb steps
 //     over a breakpoint where it has not heard of a hit.
 //   - Nothing is run-length encoded: Delve does not decode that in binary data.

@@ -147,6 +147,7 @@ func (s *session) run(request *rsp.Run) (rsp.Reply, error) {
 		startup.Arguments = quoteAll(request.Arguments)
 	}
 	process, err := s.server.launch()
+	s.extended.launchFailure = err
 	if err != nil {
 		return nil, s.launchFailure(err)
 	}

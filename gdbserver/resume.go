@@ -68,7 +68,7 @@ func (s *session) vCont(request *rsp.VCont) (rsp.Reply, error) {
 		}
 		s.actions = append(s.actions, matched)
 	}
-	if s.lldb() && !s.oneProcess(s.actions) {
+	if s.lldb() && !s.table.NonStop() && !s.oneProcess(s.actions) {
 		return nil, coded(codeTwoProcesses, "threads of several processes cannot be resumed at once")
 	}
 	return s.resume()

@@ -2,7 +2,9 @@ package test
 
 import (
 	"context"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -142,5 +144,25 @@ func TestLLDBCrash(t *testing.T) {
 	text := s.lldb(program, v.connect(), "process continue", "thread list")
 	if !strings.Contains(text, "stop reason = signal SIG") {
 		t.Errorf("no signal is reported")
+	}
+}
+
+// TestLLDBServer starts the server by the command "gdbserver" and by lldb-server's
+// name: the program has a terminal whose output lldb shows.
+func TestLLDBServer(t *testing.T) {
+	gnuLacks(t, "it has another command line")
+	for _, name := range []string{"rspd", "lldb-server"} {
+		t.Run(name, func(t *testing.T) {
+			s := newSession(t)
+			program := native(t, "threads.c", inferiors.PIE)
+			path := filepath.Join(t.TempDir(), name)
+			if err := os.Symlink(serverPath, path); err != nil {
+				t.Fatal(err)
+			}
+			v := s.serveCmd(exec.Command(path, "gdbserver", "--native-regs", "127.0.0.1:0", "--", program, "2"))
+			text := s.lldb(program, v.connect(), "process continue")
+			s.inOrder(text, `worked 2`, `exited with status = 0`)
+			s.nothingLeft()
+		})
 	}
 }

@@ -63,7 +63,7 @@ func playSession(t *testing.T, path string) {
 		program := native(t, words[0], link)
 		addSymbols(t, program, vars)
 		vars["program"] = fmt.Sprintf("%x", program)
-		if strings.Contains(directives["options"], "--multi") {
+		if strings.Contains(directives["options"], "--multi") || strings.Contains(directives["options"], "gdbserver") {
 			v = s.serve(options)
 		} else {
 			v = s.serve(options, append([]string{program}, words[min(2, len(words)):]...)...)

@@ -8,6 +8,7 @@ const programName = "rspd"
 const usageText = `Usage:	rspd [OPTIONS] COMM PROG [ARGS ...]
 	rspd [OPTIONS] --attach COMM PID
 	rspd [OPTIONS] --multi COMM
+	rspd gdbserver [OPTIONS] [HOST]:PORT [-- PROG [ARGS ...]]
 	rspd doctor
 	rspd console COMM
 
@@ -60,6 +61,8 @@ Debug options:
 `
 
 const helpTail = `
-rspd doctor says whether this machine lets programs be debugged, and what to
-do if not.  rspd console COMM talks to a server packet by packet.
+rspd gdbserver takes lldb-server's command line, as does this program when it
+is called by that name.  rspd doctor says whether this machine lets programs
+be debugged, and what to do if not.  rspd console COMM talks to a server
+packet by packet.
 `
