@@ -25,7 +25,7 @@ func (s *session) stopped(stop threads.Stop) rsp.Reply {
 		if s.client.noResumed {
 			return rsp.NoResumed{}
 		}
-		return rsp.Error{Code: 1, Text: "no thread is left that was resumed"}
+		return s.errorReply(rsp.Error{Code: 1, Text: "no thread is left that was resumed"})
 	}
 	if !s.table.NonStop() {
 		// In non-stop the client itself chooses the threads that it asks about.

@@ -3,6 +3,7 @@ package gdbserver
 import (
 	"debug/elf"
 	"errors"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -176,8 +177,12 @@ func (s *session) librariesObject(annex string) ([]byte, error) {
 	}
 	// lldb takes main-lm for the address of the struct r_debug.
 	list.MainLinkMap = 0
-	return list.Document(), nil
+	return []byte(namedEntities.Replace(string(list.Document()))), nil
 }
+
+// namedEntities spells quotation marks without '#', which would have to be
+// escaped in a packet: LLDB's tests read the document as it comes.
+var namedEntities = strings.NewReplacer("&#34;", "&quot;", "&#39;", "&apos;")
 
 // libraryInfoAddress answers qShlibInfoAddr with the address of the word that
 // the address of the dynamic linker's struct r_debug is in, or nothing where

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -191,12 +192,24 @@ func launcher(randomization, path string, arguments []string) int {
 			_, _, _ = unix.Syscall(unix.SYS_PERSONALITY, persona|addressNoRandomize, 0, 0)
 		}
 	}
-	err := unix.Exec(path, arguments, launcherEnvironment())
+	environment := launcherEnvironment()
+	discardPreemption()
+	err := unix.Exec(path, arguments, environment)
 	var errno unix.Errno
 	if errors.As(err, &errno) {
 		_, _ = unix.Write(launcherDescriptor, binary.NativeEndian.AppendUint32(nil, uint32(errno)))
 	}
 	return failed
+}
+
+// discardPreemption forgets a SIGURG that the Go runtime has sent to this thread
+// to preempt it and that would otherwise wait for the program: to give a signal
+// its default action drops those that are pending if that is to ignore them
+// (POSIX, sigaction).
+func discardPreemption() {
+	var action [4]uint64 // struct kernel_sigaction: SIG_DFL, no flags
+	const maskSize = 8
+	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGURG), uintptr(unsafe.Pointer(&action)), 0, maskSize, 0, 0)
 }
 
 // launcherEnvironment is the environment as it was given, to the byte:
