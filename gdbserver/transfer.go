@@ -176,7 +176,7 @@ func (s *session) librariesObject(annex string) ([]byte, error) {
 		return nil, refusal("the dynamic linker has not made its list yet")
 	}
 	// lldb takes main-lm for the address of the struct r_debug.
-	list.MainLinkMap = 0
+	list.MainLinkMap, list.WithoutNamespaces = 0, true
 	return []byte(namedEntities.Replace(string(list.Document()))), nil
 }
 

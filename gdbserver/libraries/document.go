@@ -25,7 +25,9 @@ func (l List) Document() []byte {
 		address(&b, "lm", library.LinkMap)
 		address(&b, "l_addr", library.Bias)
 		address(&b, "l_ld", library.Dynamic)
-		address(&b, "lmid", library.Namespace)
+		if !l.WithoutNamespaces {
+			address(&b, "lmid", library.Namespace)
+		}
 		b.WriteString("/>")
 	}
 	b.WriteString("</library-list-svr4>")

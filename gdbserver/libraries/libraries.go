@@ -61,6 +61,9 @@ type List struct {
 	// Libraries are in the dynamic linker's order, one namespace after the
 	// other. The main program is not among them, nor what has no name.
 	Libraries []Library
+	// WithoutNamespaces leaves lmid out of the document, for clients that know
+	// the attributes only that gdb has had from the beginning.
+	WithoutNamespaces bool
 	// Problem is the first thing because of which the list may lack libraries,
 	// nil if it is whole: a struct or a name that cannot be read, links that
 	// contradict each other, too many of them. A program that runs, or that
