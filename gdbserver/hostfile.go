@@ -36,6 +36,10 @@ func (s *session) fileOpen(request *rsp.FileOpen) (rsp.Reply, error) {
 	if !ok {
 		return s.fileReply(0, unix.EINVAL)
 	}
+	if s.patchFile(request.Filename) {
+		descriptor, err := s.files.OpenOwn(request.Filename)
+		return s.fileReply(int64(descriptor), err)
+	}
 	descriptor, err := s.files.Open(request.Filename, flags, request.Mode.Linux())
 	return s.fileReply(int64(descriptor), err)
 }

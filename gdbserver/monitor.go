@@ -27,6 +27,8 @@ func init() {
 			switchLog("Protocol debug output", func(s *Server) Log { return s.options.Remote })},
 		{"set debug-format", "all, timestamp or none: print the time with each line, or not", (*session).monitorDebugFormat},
 		{"set libthread-db-search-path", "taken for scripts' sake: no libthread_db is used", (*session).monitorThreadLibrary},
+		{"jump-patch", "list, show ADDRESS or where: jump patches that were found, one of them, or what the pc corresponds to",
+			(*session).monitorPatches},
 		{"syscall", "Show the system call that the selected thread is stopped at: number, arguments, result", (*session).monitorSyscall},
 		{"version", "Show the version of this server", (*session).monitorVersion},
 		{"exit", "Quit GDBserver: launched programs are killed, others let go", (*session).monitorExit},

@@ -77,6 +77,9 @@ func (s *session) vCont(request *rsp.VCont) (rsp.Reply, error) {
 // resume sets the program going by s.actions and in all-stop waits for a stop.
 func (s *session) resume() (rsp.Reply, error) {
 	s.document.reset()
+	if reply, held := s.release(); held {
+		return reply, nil
+	}
 	if err := s.table.Resume(s.decide); err != nil {
 		return nil, err
 	}

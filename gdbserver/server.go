@@ -58,6 +58,8 @@ type Options struct {
 	// Dialect is what clients are taken to speak until they say something that
 	// tells.
 	Dialect rsp.Dialect
+	// JumpPatches says whether they are looked for.
+	JumpPatches JumpPatches
 }
 
 // Server debugs programs for one client at a time.
@@ -82,6 +84,7 @@ type Server struct {
 	// lingering is the process id of a launched program that was let go: its
 	// parent, this server, stays until it ends, as a shell expects.
 	lingering int
+	patches   patches
 }
 
 // New makes a server. The calling goroutine has to be locked to its thread, on
@@ -91,7 +94,8 @@ func New(options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{options: options, tracer: tracer, startup: options.Startup, extended: options.Extended}
+	s := &Server{options: options, tracer: tracer, startup: options.Startup, extended: options.Extended,
+		patches: patches{options: options.JumpPatches}}
 	s.evaluator.server = s
 	s.table = threads.NewTable(loggedKernel{threads.Live{Tracer: tracer}, options.Threads})
 	return s, nil
@@ -176,6 +180,7 @@ func (s *Server) Close() error {
 	s.terminal.giveBack()
 	s.closeTerminal()
 	s.tracer.Close()
+	failures = append(failures, s.patches.folder.Remove())
 	return errors.Join(failures...)
 }
 

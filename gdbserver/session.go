@@ -55,6 +55,13 @@ type session struct {
 	threadList []rsp.ThreadID
 	// document is the object that is being transferred in parts.
 	document transferred
+	// librariesRead says that the client has read the list of libraries, and
+	// unannounced that there is news of jump patches that it hasn't read.
+	librariesRead, unannounced bool
+	// held is a stop that the client is told of when it has read that list
+	// again, if holds says that there is one.
+	held  threads.Stop
+	holds bool
 	// afterReply runs once the reply is on its way.
 	afterReply func() error
 

@@ -31,6 +31,9 @@ func (s *session) stopped(stop threads.Stop) rsp.Reply {
 		// In non-stop the client itself chooses the threads that it asks about.
 		s.selectLWP(stop.LWP)
 	}
+	if reply := s.announce(stop); reply != nil {
+		return reply
+	}
 	return s.stopReplyFor(stop)
 }
 

@@ -29,6 +29,7 @@ var objects = []object{
 	{name: "libraries-svr4", read: (*session).librariesObject},
 	{name: "threads", read: (*session).threadsObject},
 	{name: "siginfo", read: (*session).siginfoObject, write: (*session).writeSiginfo},
+	{name: "jump-patches", read: (*session).jumpPatchesObject},
 	{name: "osdata", read: (*session).osdataObject},
 }
 
@@ -165,15 +166,22 @@ func (s *session) librariesObject(annex string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !s.lldb() {
-		return libraries.Document(lwp.Process.Memory(), vector, annex)
-	}
 	list, err := libraries.Read(lwp.Process.Memory(), vector, annex)
+	if err == nil && s.lldb() && list.MainLinkMap == 0 && annex == "" {
+		return nil, refusal("the dynamic linker has not made its list yet")
+	}
+	// Who asks for what has come to a namespace has had the rest.
+	if !strings.Contains(annex, "start=") && (err == nil || errors.Is(err, libraries.ErrNoList)) {
+		if patched := s.patchLibraries(lwp); len(patched) > 0 {
+			list.Libraries, err = append(list.Libraries, patched...), nil
+		}
+		s.librariesListed()
+	}
 	if err != nil {
 		return nil, err
 	}
-	if list.MainLinkMap == 0 && annex == "" {
-		return nil, refusal("the dynamic linker has not made its list yet")
+	if !s.lldb() {
+		return list.Document(), nil
 	}
 	// lldb takes main-lm for the address of the struct r_debug.
 	list.MainLinkMap, list.WithoutNamespaces = 0, true

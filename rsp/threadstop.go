@@ -32,6 +32,8 @@ type ThreadStop struct {
 	// empty.
 	Fork  string
 	Child ThreadID
+	// Library says that the list of libraries is to be read again.
+	Library bool
 }
 
 // AppendTo appends the reply.
@@ -55,6 +57,9 @@ func (r *ThreadStop) AppendTo(dst []byte) []byte {
 			mark = ','
 		}
 		dst = append(dst, ';')
+	}
+	if r.Library {
+		dst = append(dst, "library:;"...)
 	}
 	if len(r.Stops) > 0 {
 		dst = appendHex(append(dst, "jstopinfo:"...), r.Stops)

@@ -8,11 +8,11 @@ import (
 )
 
 // TestRooms holds who may import whom: cmd knows gdbserver, gdbserver knows
-// rsp, threads and ptrace's types, threads knows ptrace, and rsp and ptrace know nothing of
-// ours. Only cmd depends on what logs, reads lines and parses flags.
+// rsp, threads, unwind and ptrace's types, threads knows ptrace, and rsp, unwind and ptrace know
+// nothing of ours. Only cmd depends on what logs, reads lines and parses flags.
 func TestRooms(t *testing.T) {
 	allowed := map[string][]string{
-		"rsp": nil, "ptrace": nil, "threads": {"ptrace"}, "gdbserver": {"rsp", "threads", "ptrace"},
+		"rsp": nil, "ptrace": nil, "threads": {"ptrace"}, "unwind": nil, "gdbserver": {"rsp", "threads", "ptrace", "unwind"},
 	}
 	outside := []string{"github.com/sirupsen/logrus", "github.com/go-delve/liner", "github.com/spf13/pflag"}
 	for room, may := range allowed {

@@ -43,6 +43,10 @@ Other options:
                         Start PROG by a shell that then execs it.  (default)
   --no-startup-with-shell
                         Exec PROG directly.
+  --jump-patches=auto|off|FILE
+                        Describe the stubs of jump patches to the client, those
+                        that are found (auto, the default) and those that FILE
+                        tells of (JSON), or none (off).
 
 Debug options:
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"rspd/gdbserver"
 )
 
 // options is what a command line asks for, GNU gdbserver's spellings read.
@@ -30,6 +32,8 @@ type options struct {
 
 	// disableRandomization and startupWithShell are on unless switched off.
 	disableRandomization, startupWithShell bool
+
+	jumpPatches gdbserver.JumpPatches
 
 	disabled disabledPackets
 	logging  loggingOptions
@@ -65,7 +69,7 @@ const absent = "\x00"
 // parseOptions reads the arguments after the program's name. It returns an
 // ending if there is nothing to serve.
 func parseOptions(args []string) (options, *ending) {
-	o := options{disableRandomization: true, startupWithShell: true}
+	o := options{disableRandomization: true, startupWithShell: true, jumpPatches: gdbserver.JumpPatches{Find: true}}
 	var attach bool
 	flags := o.flags(&attach)
 
@@ -158,6 +162,7 @@ func (o *options) flags(attach *bool) *pflag.FlagSet {
 	define("disable-packet", o.disabled.set)
 	valued("debug-format", o.logging.setFormat)
 	valued("debug-file", func(path string) error { o.logging.file = path; return nil })
+	valued("jump-patches", func(value string) error { return setJumpPatches(&o.jumpPatches, value) })
 	answer("help", ending{stdout: usageText + helpTail})
 	answer("version", ending{stdout: versionText()})
 	answer("selftest", ending{stdout: "Selftests have been disabled for this build.\n", status: 1})

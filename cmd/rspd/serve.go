@@ -82,6 +82,7 @@ func serverOptions(o options, l *logs, listener clients) gdbserver.Options {
 		ShortStopReplies:    o.disabled.stopReplyT,
 		NoThreadInStopReply: o.disabled.stopThread,
 		Extended:            o.multi,
+		JumpPatches:         o.jumpPatches,
 		Startup: gdbserver.Startup{
 			Wrapper:              o.wrapper,
 			WithShell:            o.startupWithShell,
