@@ -180,11 +180,13 @@ func TestChildrenUnannounced(t *testing.T) {
 		if strings.Contains(child.args, "untraced") {
 			continue
 		}
-		for _, announced := range []string{"none", "fork", "vfork", "exec"} {
+		announcements := []string{"none", "fork", "vfork", "exec"}
+		if child.source == "forkbomb.c" {
+			// Its many children make one way enough.
+			announcements = announcements[:1]
+		}
+		for _, announced := range announcements {
 			t.Run(caseName(child.source, child.args)+"/"+announced, func(t *testing.T) {
-				if announced != "none" && child.source == "forkbomb.c" {
-					t.Skip("as with none")
-				}
 				s := newSession(t)
 				program := native(t, child.source, inferiors.PIE)
 				v := s.launch(program, strings.Fields(child.args)...)

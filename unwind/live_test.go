@@ -179,12 +179,18 @@ func need(t *testing.T, command string) string {
 	t.Helper()
 	path, err := exec.LookPath(command)
 	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		missing(t, err)
 	}
 	return path
+}
+
+// missing ends a test that needs something that is not installed.
+func missing(t *testing.T, err error) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(err)
+	}
+	t.Skip(err)
 }
 
 // build compiles the program that patches itself.

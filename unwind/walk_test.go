@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -42,7 +43,7 @@ func walkInLLDB(t *testing.T, program string, environment ...string) []caseRepor
 	// Debian's lldb 14 doesn't find its own Python modules.
 	path, err := exec.Command(lldb, "-P").Output()
 	if err != nil {
-		t.Skip("lldb has no Python:", err)
+		missing(t, fmt.Errorf("lldb has no Python: %w", err))
 	}
 	directory := strings.TrimSpace(string(path))
 	found, _ := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(directory)), "python3*", "dist-packages"))
@@ -175,19 +176,16 @@ func TestWalkInLLDB(t *testing.T) {
 // after the server has gone. The pad is at a low address, out of the reach of a
 // position-independent program.
 func TestWalkFastTracepoint(t *testing.T) {
+	gdbserver := need(t, "gdbserver")
 	agents, _ := filepath.Glob("/usr/lib/libinproctrace.so")
 	more, _ := filepath.Glob("/usr/lib/*/libinproctrace.so")
 	if agents = append(agents, more...); len(agents) == 0 {
-		t.Skip("gdb's in-process agent is not installed")
+		missing(t, errors.New("gdb's in-process agent, of the package gdbserver, is not installed"))
 	}
 	directory := t.TempDir()
 	program := filepath.Join(directory, "traced")
 	if out, err := exec.Command(need(t, "gcc"), "-g", "-O0", "-no-pie", "-o", program, "testdata/traced.c").CombinedOutput(); err != nil {
 		t.Fatalf("gcc: %v\n%s", err, out)
-	}
-	gdbserver, err := exec.LookPath("gdbserver")
-	if err != nil {
-		t.Skip(err)
 	}
 	traced := exec.Command(program)
 	// The agent leaves a socket there.
