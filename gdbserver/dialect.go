@@ -22,17 +22,17 @@ import (
 //     sent QEnableErrorStrings. The codes are those of lldb-server, which LLDB's
 //     own tests look at.
 //   - x has no 'b' before the data, and g, G, p and P may name their thread.
-//   - In all-stop vCont is for one process, where gdb's schedule-multiple needs several, and
-//     all threads of a process learn at once what they stopped for: lldb steps
-//     over a breakpoint where it has not heard of a hit.
+//   - In all-stop vCont is for one process, where gdb's schedule-multiple needs
+//     several, and all threads of a process learn at once what they stopped for:
+//     lldb steps over a breakpoint where it has not heard of a hit.
 //   - Nothing is run-length encoded: Delve does not decode that in binary data.
 //   - execve is reported without having been asked for.
 //   - The kill of what is debugged is answered.
 
 // extended is what was agreed on in LLDB's dialect alone.
 type extended struct {
-	// threadSuffix, threadLists and errorStrings are
-	// QThreadSuffixSupported, QListThreadsInStopReply and QEnableErrorStrings.
+	// threadLists and errorStrings are QListThreadsInStopReply and
+	// QEnableErrorStrings.
 	threadLists, errorStrings bool
 	// saved are the register states of QSaveRegisterState.
 	saved     map[int]*savedRegisters

@@ -43,7 +43,7 @@ func (s *session) killed(pid int) rsp.Reply {
 
 func (s *session) killProcess(request *rsp.KillProcess) (rsp.Reply, error) {
 	process := s.table.Process(request.PID)
-	if process == nil && s.table.Ended(request.PID) {
+	if process == nil && s.table.ForgetEnd(request.PID) {
 		s.ended(request.PID)
 		return rsp.OK{}, nil
 	}
@@ -66,7 +66,7 @@ func (s *session) detach(request *rsp.Detach) (rsp.Reply, error) {
 	process, err := s.process()
 	if request.HasPID {
 		process = s.table.Process(request.PID)
-		if process == nil && s.table.Ended(request.PID) {
+		if process == nil && s.table.ForgetEnd(request.PID) {
 			s.ended(request.PID)
 			return s.left()
 		}

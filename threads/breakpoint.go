@@ -1,6 +1,9 @@
 package threads
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // AddressSpace is the memory of a process with the client's breakpoints. A
 // vfork child uses its parent's until it executes a program, as the client
@@ -61,15 +64,7 @@ func (a *AddressSpace) release() {
 }
 
 func (a *AddressSpace) find(address uint64) (int, bool) {
-	return slices.BinarySearchFunc(a.wanted, address, func(b softwareBreakpoint, address uint64) int {
-		switch {
-		case b.address < address:
-			return -1
-		case b.address > address:
-			return 1
-		}
-		return 0
-	})
+	return slices.BinarySearchFunc(a.wanted, address, func(b softwareBreakpoint, address uint64) int { return cmp.Compare(b.address, address) })
 }
 
 // HasBreakpoint tells whether a software breakpoint is inserted at address.

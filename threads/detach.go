@@ -10,9 +10,9 @@ import (
 	"rspd/ptrace"
 )
 
-// Detach lets a process that in all-stop is stopped go on as if it had never been traced: no
-// breakpoint in its memory, no debug register set, each signal delivered that
-// it was stopped by and has not had. The process is out of the table then, and
+// Detach lets a process that in all-stop is stopped go on as if it had never
+// been traced: no breakpoint in its memory, no debug register set, each signal
+// delivered that it was stopped by and has not had. The process is out of the table then, and
 // its children that were not reported yet are let go too.
 //
 // Where a vfork child shares the memory of the process and stays, it goes

@@ -1,6 +1,7 @@
 package threads
 
 import (
+	"cmp"
 	"debug/elf"
 	"errors"
 	"slices"
@@ -118,15 +119,7 @@ func (m *image) put(address uint64, value byte) error {
 }
 
 func (m *image) find(address uint64) (int, bool) {
-	return slices.BinarySearchFunc(m.inserted, address, func(b int3, address uint64) int {
-		switch {
-		case b.address < address:
-			return -1
-		case b.address > address:
-			return 1
-		}
-		return 0
-	})
+	return slices.BinarySearchFunc(m.inserted, address, func(b int3, address uint64) int { return cmp.Compare(b.address, address) })
 }
 
 // holds tells whether there is an int3 at address, whoever wants it.

@@ -135,9 +135,10 @@ func (t *Table) Process(pid int) *Process {
 // of each.
 func (t *Table) Over() bool { return len(t.processes) == t.unwatched && len(t.ended) == 0 }
 
-// Ended tells whether a process has ended and the client was not told yet; it
-// will not be then, since it wanted to end or leave the process itself.
-func (t *Table) Ended(pid int) bool {
+// ForgetEnd drops the end of a process that the client was not told of yet and
+// need not be, since it wants to end or leave the process itself. The answer is
+// whether there was one.
+func (t *Table) ForgetEnd(pid int) bool {
 	_, found := t.forgetEnded(pid)
 	return found
 }

@@ -327,10 +327,10 @@ func (t *Table) next() (Stop, bool) {
 
 // Interrupt asks for a stop though nothing happened. Wait then reports the
 // oldest LWP that runs in the process that was launched or attached to last, in
-// the one that was reported last, or in another, as Interrupted. If something else is reported first, as the step that the
-// client was making, the interrupt is still to come: it stands until it was
-// reported, also over resumptions, as the signal of a key that a person pressed
-// does. Where only LWPs run that the kernel holds for their vfork children, one
+// the one that was reported last, or in another, as Interrupted. If something
+// else is reported first, as the step that the client was making, the interrupt
+// is still to come: it stands until it was reported, also over resumptions, as
+// the signal of a key that a person pressed does. Where only LWPs run that the kernel holds for their vfork children, one
 // of those is reported, and stays held.
 //
 // A client that has every process stopped but steps one thread of another
