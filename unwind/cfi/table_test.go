@@ -57,12 +57,17 @@ func library(t testing.TB) string {
 func TestRowsAreThoseOfReadelf(t *testing.T) {
 	path := library(t)
 	table := sections(t, path)
-	out, err := exec.Command("readelf", "-W", "--debug-dump=frames-interp", path).Output()
-	if err != nil {
+	if _, err := exec.LookPath("readelf"); err != nil {
 		if os.Getenv("CI") != "" {
-			t.Fatal("readelf:", err)
+			t.Fatal(err)
 		}
-		t.Skip("readelf:", err)
+		t.Skip(err)
+	}
+	// Where the library's debugging symbols are installed readelf would go there
+	// and fail.
+	out, err := exec.Command("readelf", "-W", "--debug-dump=no-follow-links,frames-interp", path).Output()
+	if err != nil {
+		t.Fatal("readelf: ", err)
 	}
 	var columns []string
 	compared := 0
