@@ -163,12 +163,45 @@ func (s *session) store(lwp *threads.LWP, sets description.Sets, former selector
 	return nil
 }
 
-func (s *session) readRegisters(*rsp.ReadRegisters) (rsp.Reply, error) {
+// loadForReading loads register sets of the selected LWP as far as there are
+// any: a process that is past its exit has none, though its end was not told
+// yet. For gdb the general registers are zero then and the others unavailable.
+// After an error, gdb would be kept at that thread: it reads the registers of the
+// one that it is to leave; and it resumes none whose program counter is
+// unavailable, as GNU gdbserver answers.
+func (s *session) loadForReading(lwp *threads.LWP, sets description.Sets) error {
+	if !lwp.Ending() {
+		err := s.load(lwp, sets)
+		if s.lldb() || !errors.Is(err, ptrace.ErrGone) {
+			return err
+		}
+	}
+	s.state = description.State{General: &ptrace.Registers{}}
+	return nil
+}
+
+// lwpOfRegisters is the selected LWP, or one that is ending where its process
+// has no other.
+func (s *session) lwpOfRegisters() (*threads.LWP, error) {
 	lwp, err := s.lwp()
+	if err == nil || s.lldb() {
+		return lwp, err
+	}
+	if process, _ := s.process(); process != nil && process.FirstLWP() == nil {
+		return process.LWPs()[0], nil
+	}
+	if lwp := s.table.Untold(s.general.PID); lwp != nil {
+		return lwp, nil
+	}
+	return nil, err
+}
+
+func (s *session) readRegisters(*rsp.ReadRegisters) (rsp.Reply, error) {
+	lwp, err := s.lwpOfRegisters()
 	if err != nil {
 		return nil, err
 	}
-	if err := s.load(lwp, allSets); err != nil {
+	if err := s.loadForReading(lwp, allSets); err != nil {
 		return nil, err
 	}
 	table := s.describe(lwp)
@@ -202,23 +235,26 @@ func (s *session) writeRegisters(request *rsp.WriteRegisters) (rsp.Reply, error)
 	return rsp.OK{}, s.store(lwp, sets, former)
 }
 
-// register finds a register of the selected LWP and loads its set.
-func (s *session) register(number int) (*threads.LWP, *description.Description, *description.Register, error) {
-	lwp, err := s.lwp()
-	if err != nil {
-		return nil, nil, nil, err
-	}
+// register finds a register of an LWP.
+func (s *session) register(lwp *threads.LWP, number int) (*description.Description, *description.Register, error) {
 	table := s.describe(lwp)
 	register := table.ByNumber(number)
 	if register == nil {
-		return nil, nil, nil, refusal("there is no register %d", number)
+		return nil, nil, refusal("there is no register %d", number)
 	}
-	return lwp, table, register, s.load(lwp, register.Set())
+	return table, register, nil
 }
 
 func (s *session) readRegister(request *rsp.ReadRegister) (rsp.Reply, error) {
-	_, table, register, err := s.register(request.Number)
+	lwp, err := s.lwpOfRegisters()
 	if err != nil {
+		return nil, err
+	}
+	table, register, err := s.register(lwp, request.Number)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.loadForReading(lwp, register.Set()); err != nil {
 		return nil, err
 	}
 	s.values = table.AppendRegister(s.values[:0], register, &s.state)
@@ -234,8 +270,15 @@ func (s *session) readRegister(request *rsp.ReadRegister) (rsp.Reply, error) {
 }
 
 func (s *session) writeRegister(request *rsp.WriteRegister) (rsp.Reply, error) {
-	lwp, table, register, err := s.register(request.Number)
+	lwp, err := s.lwp()
 	if err != nil {
+		return nil, err
+	}
+	table, register, err := s.register(lwp, request.Number)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.load(lwp, register.Set()); err != nil {
 		return nil, err
 	}
 	former := s.selectors()

@@ -15,6 +15,9 @@ func (s *session) setThread(request *rsp.SetThread) (rsp.Reply, error) {
 		return nil, coded(codeUnknownProcess, "there is no process 0")
 	}
 	lwp, err := s.find(request.Thread)
+	if ended := s.table.Untold(request.Thread.PID); err != nil && ended != nil && !s.lldb() {
+		lwp, err = ended, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -3,8 +3,10 @@ package test
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 
+	"rspd/rsp"
 	"rspd/test/inferiors"
 )
 
@@ -54,4 +56,46 @@ func TestTwentyProcesses(t *testing.T) {
 		t.Errorf("ends %v, want %d different ones", statuses, count)
 	}
 	v.stdout.wait(t, "sum 190\n")
+}
+
+// TestRegistersPastExit asks for the registers of a process that has exited
+// though that was not told yet: they are zero, so that gdb can select it and
+// resume.
+func TestRegistersPastExit(t *testing.T) {
+	s := newSession(t)
+	v := s.launch(native(t, "ends.c", inferiors.PIE))
+	c := s.client(v, childEvents...)
+	live := map[int]bool{v.inferior: true}
+	for packet := "vCont;c"; len(live) > 0; {
+		reply := c.resume(packet)
+		packet = "vCont;c"
+		switch reply := reply.(type) {
+		case *rsp.Exited:
+			delete(live, reply.PID)
+		case *rsp.Signaled:
+			delete(live, reply.PID)
+		case *rsp.StopReply:
+			if reply.Reason == rsp.StopFork {
+				live[reply.Child.PID] = true
+				continue
+			}
+		}
+		told := 3 - len(live)
+		if _, parent := live[v.inferior]; !parent || told == 2 {
+			continue
+		}
+		// What ends first of three is not foreseen; one that was killed is left.
+		for pid := range live {
+			if pid == v.inferior {
+				continue
+			}
+			c.must("Hg" + leader(pid).String())
+			if registers := c.ask("g"); !strings.HasPrefix(registers, strings.Repeat("0", 2*4*16)) || !strings.Contains(registers, "xxxx") {
+				t.Errorf("registers past exit: %q", registers)
+			}
+			if first := c.ask("p0"); first == "" || strings.Trim(first, "0") != "" {
+				t.Errorf("first register past exit: %q", first)
+			}
+		}
+	}
 }

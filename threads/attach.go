@@ -181,6 +181,18 @@ func (noMemory) Write(address uint64, _ []byte) error {
 }
 func (noMemory) Close() error { return nil }
 
+// Untold is the last LWP of a process that has ended when the client was not
+// told of that yet, and so may ask for it; nil if there is none. It is Ending and
+// its process is not in the table any more.
+func (t *Table) Untold(pid int) *LWP {
+	for _, stop := range t.ended {
+		if stop.PID == pid && stop.Ended() {
+			return stop.last
+		}
+	}
+	return nil
+}
+
 // forgetEnded drops the report of a process's end that the caller knows.
 func (t *Table) forgetEnded(pid int) (Stop, bool) {
 	for i, stop := range t.ended {

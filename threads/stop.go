@@ -88,6 +88,9 @@ type Stop struct {
 	Address uint64
 	// Access is what kind of watchpoint was hit.
 	Access HardwareKind
+
+	// last is the LWP by whose end the process ended.
+	last *LWP
 }
 
 // Ended tells whether the process is gone.

@@ -739,7 +739,7 @@ func (t *Table) end(lwp *LWP, event ptrace.Event) error {
 			return err
 		}
 	}
-	stop := Stop{Kind: Exited, PID: process.PID, Status: event.Status}
+	stop := Stop{Kind: Exited, PID: process.PID, Status: event.Status, last: lwp}
 	if event.Kind == ptrace.Killed {
 		stop.Kind, stop.Signal = Killed, event.Signal
 	}
