@@ -22,11 +22,11 @@ func (s *session) breakpoint(request *rsp.Breakpoint) (rsp.Reply, error) {
 		// x86 has one breakpoint instruction, of one byte; clients send
 		// its length.
 		return nil, refusal("there is no breakpoint of kind %d on x86", request.Kind)
-	case judge != nil && request.Type == rsp.SoftwareBreakpoint:
+	case judge.Decide != nil && request.Type == rsp.SoftwareBreakpoint:
 		err = process.Memory().InsertJudged(request.Address, judge)
-	case judge != nil && request.Type == rsp.HardwareBreakpoint:
+	case judge.Decide != nil && request.Type == rsp.HardwareBreakpoint:
 		err = process.InsertHardwareJudged(request.Address, judge)
-	case judge != nil:
+	case judge.Decide != nil:
 		return nil, refusal("a %v has no conditions and commands here", request.Type)
 	case request.Type == rsp.SoftwareBreakpoint && request.Insert:
 		err = process.Memory().InsertBreakpoint(request.Address)

@@ -100,6 +100,9 @@ func commonCapabilities() []capability {
 		{features: []string{"QCatchSyscalls"}, packets: map[rsp.PacketName]handler{
 			rsp.PacketCatchSyscalls: on((*session).catchSyscalls),
 		}},
+		{features: []string{"QAllow"}, packets: map[rsp.PacketName]handler{
+			rsp.PacketAllow: on((*session).allow),
+		}},
 		{features: []string{"QThreadEvents"}, packets: map[rsp.PacketName]handler{
 			rsp.PacketThreadEvents: on((*session).threadEvents),
 		}},

@@ -25,11 +25,11 @@ type pointCode struct {
 	conditions, commands []*agent.Expression
 }
 
-// compile makes a judge of the conditions and commands of a request, nil if it
+// compile makes a judge of the conditions and commands of a request, none if it
 // has none. An expression that cannot be evaluated is refused.
 func (s *Server) compile(request *rsp.Breakpoint) (threads.Judge, error) {
 	if len(request.Conditions) == 0 && len(request.Commands) == 0 {
-		return nil, nil
+		return threads.Judge{}, nil
 	}
 	var code pointCode
 	for _, list := range []struct {
@@ -40,12 +40,15 @@ func (s *Server) compile(request *rsp.Breakpoint) (threads.Judge, error) {
 		for _, bytes := range list.from {
 			expression, err := agent.Compile(bytes)
 			if err != nil {
-				return nil, refusal("a %s of the breakpoint cannot be evaluated: %v", list.of, err)
+				return threads.Judge{}, refusal("a %s of the breakpoint cannot be evaluated: %v", list.of, err)
 			}
 			*list.to = append(*list.to, expression)
 		}
 	}
-	return func(lwp *threads.LWP) threads.Verdict { return s.evaluator.judge(&code, lwp) }, nil
+	return threads.Judge{
+		Decide:     func(lwp *threads.LWP) threads.Verdict { return s.evaluator.judge(&code, lwp) },
+		Persistent: request.Persist && len(code.commands) > 0,
+	}, nil
 }
 
 // judge decides on a hit. It is one if there is no condition or any is true,

@@ -42,7 +42,11 @@ var concernsMode = func() (concerns [rsp.PacketCount]bool) {
 // process is left that a client could come for.
 func (s *Server) Unattended(descriptor int) (Ending, error) {
 	if !s.table.NonStop() {
-		return Disconnected, s.attend(descriptor)
+		left := s.table.LeftBehind()
+		if err := s.attend(descriptor); err != nil || !left || s.extended || !s.over() {
+			return Disconnected, err
+		}
+		return Finished, nil
 	}
 	if descriptor < 0 {
 		return Disconnected, s.table.SetNonStop(false)
@@ -69,7 +73,7 @@ func (s *Server) Unattended(descriptor int) (Ending, error) {
 			return Disconnected, err
 		case stop.Ended():
 			s.ended(stop)
-			if !s.extended && s.table.Over() {
+			if !s.extended && s.over() {
 				return Finished, nil
 			}
 		}
@@ -77,7 +81,8 @@ func (s *Server) Unattended(descriptor int) (Ending, error) {
 	return Finished, nil
 }
 
-// attend lets what no client sees go on until one comes.
+// attend lets what no client sees go on until one comes: what was let go, and
+// what was left behind.
 func (s *Server) attend(descriptor int) error {
 	if descriptor < 0 || !s.table.Background() {
 		return nil

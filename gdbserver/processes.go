@@ -77,13 +77,18 @@ func (s *session) detach(request *rsp.Detach) (rsp.Reply, error) {
 		return nil, err
 	}
 	s.server.printf("Detaching from process %d\n", process.PID)
-	launched := !process.Attached
-	if err := s.table.Detach(process); err != nil {
+	launched, pid := !process.Attached, process.PID
+	if !s.lldb() && process.Persists() {
+		if err := s.table.Leave(process); err != nil {
+			return nil, err
+		}
+		s.server.printf("Process %d stays with rspd for its breakpoints with persistent commands\n", pid)
+	} else if err := s.table.Detach(process); err != nil {
 		return nil, err
 	}
-	s.ended(process.PID)
-	if !s.lldb() && !s.server.extended && s.table.Over() && launched {
-		s.server.lingering = process.PID
+	s.ended(pid)
+	if !s.lldb() && !s.server.extended && s.server.over() && launched {
+		s.server.lingering = pid
 	}
 	return s.left()
 }
@@ -91,7 +96,7 @@ func (s *session) detach(request *rsp.Detach) (rsp.Reply, error) {
 // left answers that a process was let go, and ends the session where it was the
 // last one, unless the client does that itself.
 func (s *session) left() (rsp.Reply, error) {
-	if !s.lldb() && !s.server.extended && s.table.Over() {
+	if !s.lldb() && !s.server.extended && s.server.over() {
 		s.afterReply = func() error { return errFinished }
 	}
 	return rsp.OK{}, nil

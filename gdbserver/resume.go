@@ -61,6 +61,9 @@ func (s *session) vCont(request *rsp.VCont) (rsp.Reply, error) {
 		case rsp.ActionRangeStep:
 			matched.action = threads.Action{Kind: threads.StepRange, Start: asked.RangeStart, End: asked.RangeEnd}
 		case rsp.ActionStop:
+			if err := s.permitOperation(rsp.AllowStop); err != nil {
+				return nil, err
+			}
 			// In all-stop everything is stopped already.
 			if s.table.NonStop() {
 				matched.action.Kind = threads.Halt

@@ -126,7 +126,7 @@ func (s *Server) Serve(connection Connection) (Ending, error) {
 	err = session.serve()
 	session.close()
 	s.options.Connections.Debug("client gone", "reason", err)
-	if errors.Is(err, errFinished) || s.exiting || !s.extended && s.table.Over() {
+	if errors.Is(err, errFinished) || s.exiting || !s.extended && s.over() {
 		return Finished, nil
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -134,6 +134,9 @@ func (s *Server) Serve(connection Connection) (Ending, error) {
 	}
 	return Disconnected, err
 }
+
+// over tells whether no process is left for a client to come for.
+func (s *Server) over() bool { return s.table.Over() && !s.table.LeftBehind() }
 
 // Quit makes Serve end. The connection has to be closed before, so that nothing
 // more is read from it. It may be called from any goroutine.
@@ -146,7 +149,7 @@ func (s *Server) Quit() {
 // attached to. After it the server can do no more.
 func (s *Server) Close() error {
 	var failures []error
-	failures = append(failures, s.table.SetNonStop(false), s.table.StopAll())
+	failures = append(failures, s.table.SetNonStop(false), s.table.StopAll(), s.table.TakeBack())
 	for _, attached := range []bool{false, true} {
 		said := false
 		// A vfork child goes before its parent, which waits for it.

@@ -37,6 +37,8 @@ type session struct {
 	epoll int
 	// extended is what LLDB's dialect has agreed on besides.
 	extended extended
+	// refused are the operations that the client may not ask for.
+	refused rsp.Allowances
 	// modeChosen says that the client has chosen between all-stop and non-stop.
 	// In between the mode is that of the client before.
 	modeChosen bool
@@ -95,6 +97,9 @@ func newSession(server *Server, line Connection) (*session, error) {
 			remote.Packet(direction == rsp.Sent, packet)
 		}
 	})
+	if err := server.table.TakeBack(); err != nil {
+		return nil, err
+	}
 	if last := server.table.Last(); last != nil {
 		s.selectLWP(last)
 	}
@@ -186,6 +191,9 @@ func (s *session) handle(payload []byte) (rsp.Reply, error) {
 		if err := s.chooseMode(false); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.permit(s.packet); err != nil {
+		return nil, err
 	}
 	if s.lldb() {
 		return s.handleSuffixed(handler, request)

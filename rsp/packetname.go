@@ -47,6 +47,7 @@ const (
 	PacketTransferRead
 	PacketTransferWrite
 
+	PacketAllow
 	PacketCatchSyscalls
 	PacketDisableRandomization
 	PacketEnvironmentReset
@@ -166,6 +167,7 @@ var packetNames = [PacketCount]string{
 	PacketTransferRead:    "qXfer:read",
 	PacketTransferWrite:   "qXfer:write",
 
+	PacketAllow:                "QAllow",
 	PacketCatchSyscalls:        "QCatchSyscalls",
 	PacketDisableRandomization: "QDisableRandomization",
 	PacketEnvironmentReset:     "QEnvironmentReset",

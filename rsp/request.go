@@ -167,6 +167,8 @@ func (p *Parser) parseQuery(s *scanner) Request {
 		return parseThreadExtraInfo(s)
 	case "qXfer":
 		return p.parseTransfer(s)
+	case "QAllow":
+		return parseAllow(s)
 	case "QCatchSyscalls":
 		return parseCatchSyscalls(s)
 	case "QDisableRandomization":

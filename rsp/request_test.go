@@ -128,6 +128,10 @@ var requestTests = []requestTest{
 	{"QSetWorkingDir:", &SetWorkingDir{}, PacketSetWorkingDir},
 	{"QStartNoAckMode", &StartNoAckMode{}, PacketStartNoAckMode},
 	{"QStartupWithShell:0", &StartupWithShell{}, PacketStartupWithShell},
+	{"QAllow:WriteReg:0;WriteMem:1;InsertBreak:0;InsertTrace:0;InsertFastTrace:1;Stop:1", &Allow{
+		Permitted: AllowWriteMemory | AllowInsertFastTracepoints | AllowStop,
+		Refused:   AllowWriteRegisters | AllowInsertBreakpoints | AllowInsertTracepoints}, PacketAllow},
+	{"QAllow:Stop:0;Future:0;Stop:1", &Allow{Permitted: AllowStop}, PacketAllow},
 	{"QThreadEvents:1", &ThreadEvents{Enable: true}, PacketThreadEvents},
 	{"QThreadOptions;0", &ThreadOptions{[]ThreadOption{{}}}, PacketThreadOptions},
 	{"QThreadOptions;3:p7.8;0:p7.-1;1", &ThreadOptions{[]ThreadOption{
@@ -377,6 +381,10 @@ var malformedTests = []malformedTest{
 	{"QSetWorkingDir:2f7", PacketSetWorkingDir, 18},
 	{"QStartNoAckMode:1", PacketStartNoAckMode, 15},
 	{"QStartupWithShell:x", PacketStartupWithShell, 18},
+	{"QAllow", PacketAllow, 6},
+	{"QAllow:Stop", PacketAllow, 11},
+	{"QAllow:Stop:2", PacketAllow, 12},
+	{"QAllow:Stop:1;", PacketAllow, 14},
 	{"QThreadEvents;1", PacketThreadEvents, 13},
 	{"QThreadOptions", PacketThreadOptions, 14},
 	{"QThreadOptions;", PacketThreadOptions, 15},

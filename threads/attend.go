@@ -53,7 +53,8 @@ func (t *Table) proceedAll() error {
 			continue
 		}
 		for _, lwp := range process.lwps {
-			if lwp.state == lwpStopped && lwp.pending.Kind == Breakpoint {
+			if lwp.state == lwpStopped && lwp.pending.Kind != NoStop {
+				t.judge(lwp.pending)
 				if err := t.pass(lwp.pending); err != nil {
 					return err
 				}

@@ -21,7 +21,7 @@ type AddressSpace struct {
 
 type softwareBreakpoint struct {
 	address uint64
-	// judge decides on its hits; nil reports all of them.
+	// judge decides on its hits.
 	judge Judge
 }
 
@@ -77,7 +77,9 @@ func (a *AddressSpace) HasBreakpoint(address uint64) bool {
 // Inserting one twice changes nothing, as the protocol asks ("implemented in an
 // idempotent way"), unless other memory has been mapped there since: clients do
 // not remove the breakpoints of a library that was unloaded.
-func (a *AddressSpace) InsertBreakpoint(address uint64) error { return a.InsertJudged(address, nil) }
+func (a *AddressSpace) InsertBreakpoint(address uint64) error {
+	return a.InsertJudged(address, Judge{})
+}
 
 // InsertJudged is InsertBreakpoint with a judge of its hits, which replaces the
 // one that the breakpoint had. A fork inherits it.
@@ -108,11 +110,19 @@ func (a *AddressSpace) RemoveBreakpoint(address uint64) error {
 
 // removeAll is RemoveBreakpoint for all of them.
 func (a *AddressSpace) removeAll() {
-	for _, breakpoint := range a.wanted {
+	a.removeAllBut(func(Judge) bool { return false })
+}
+
+// removeAllBut is RemoveBreakpoint for those whose judges are not to stay.
+func (a *AddressSpace) removeAllBut(stays func(Judge) bool) {
+	a.wanted = slices.DeleteFunc(a.wanted, func(breakpoint softwareBreakpoint) bool {
+		if stays(breakpoint.judge) {
+			return false
+		}
 		// What cannot be written is not there.
 		_ = a.image.drop(breakpoint.address)
-	}
-	a.wanted = nil
+		return true
+	})
 }
 
 // Read is [Memory.Read] with the bytes below the breakpoints.

@@ -33,7 +33,7 @@ func (t *Table) detach(process *Process) error {
 			return ErrRunning{lwp.TID}
 		}
 	}
-	shared := t.isShared(process)
+	shared := process.left || t.isShared(process)
 	for _, other := range t.processes {
 		// Before its creator was resumed the child does not hold anybody.
 		if !shared && other.vforkParent == process && !other.unwatched && (other.vforkCreator == nil || other.vforkCreator.state == lwpHeld) {

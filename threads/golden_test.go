@@ -202,10 +202,10 @@ func (s *goldenSession) command(name string, words []string) error {
 		case "remove":
 			return process.Memory().RemoveBreakpoint(numbers[1])
 		case "over":
-			return process.Memory().InsertJudged(numbers[1], func(lwp *LWP) Verdict {
+			return process.Memory().InsertJudged(numbers[1], Judge{Decide: func(lwp *LWP) Verdict {
 				fmt.Fprintf(&s.output, "  judged: %d at %#x\n", lwp.TID, numbers[1])
 				return PassOver
-			})
+			}})
 		case "watch":
 			if err := process.InsertHardware(HardwareWrite, numbers[1], 8); err != nil {
 				return err

@@ -3,6 +3,7 @@ package threads
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // HardwareKind is what a debug register looks out for.
@@ -38,7 +39,7 @@ type hardwarePoint struct {
 	length  uint64
 	// value is what the memory held when a read watchpoint was last looked at.
 	value []byte
-	// judge decides on the hits of a breakpoint; nil reports all of them.
+	// judge decides on the hits of a breakpoint.
 	judge Judge
 }
 
@@ -170,6 +171,15 @@ func (h *HardwarePoints) remove(kind HardwareKind, address, length uint64) {
 	}
 	h.points = append(h.points[:i:i], h.points[i+1:]...)
 	h.version++
+}
+
+// removeAllBut removes the points whose judges are not to stay.
+func (h *HardwarePoints) removeAllBut(stays func(Judge) bool) {
+	for _, point := range slices.Clone(h.points) {
+		if !stays(point.judge) {
+			h.remove(point.kind, point.address, point.length)
+		}
+	}
 }
 
 // used tells whether any debug register is taken.

@@ -12,9 +12,9 @@ func TestJudgesOfAnAddress(t *testing.T) {
 	)
 	asked := 0
 	judge := func(verdict Verdict) Judge {
-		return func(*LWP) Verdict { asked++; return verdict }
+		return Judge{Decide: func(*LWP) Verdict { asked++; return verdict }}
 	}
-	choices := map[int]Judge{always: nil, report: judge(Report), pass: judge(PassOver)}
+	choices := map[int]Judge{always: {}, report: judge(Report), pass: judge(PassOver)}
 	for _, c := range []struct {
 		software, hardware int
 		own                bool
@@ -62,7 +62,7 @@ func TestJudgesOfAnAddress(t *testing.T) {
 // request for it.
 func TestInsertingAgainReplacesTheJudge(t *testing.T) {
 	process := &Process{space: newAddressSpace(at16(0))}
-	pass := func(*LWP) Verdict { return PassOver }
+	pass := Judge{Decide: func(*LWP) Verdict { return PassOver }}
 	stop := Stop{Kind: Breakpoint, LWP: &LWP{Process: process}, Address: 4}
 	table := &Table{}
 	for i, insert := range []struct {

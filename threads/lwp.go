@@ -64,6 +64,8 @@ type LWP struct {
 	// vforking says that it made a vfork child and was not told yet that the
 	// child is done.
 	vforking bool
+	// untold says that the client does not know of that child.
+	untold bool
 	// awaiting says that it made a thread of its own process that holds it like
 	// a vfork child (CLONE_THREAD with CLONE_VFORK).
 	awaiting bool

@@ -38,6 +38,9 @@ type Process struct {
 	unreported bool
 	// unwatched says that the client has let it go; see unwatch.
 	unwatched bool
+	// left says that it is unwatched because it was left behind; see
+	// Table.Leave.
+	left bool
 	// threaded says that it has ever had several LWPs, and replaced that one of
 	// them then executed a program, which killed the others.
 	threaded, replaced bool
@@ -95,7 +98,7 @@ func (p *Process) Executable() (string, error) {
 // ErrDebugRegistersFull, a refused length, or the kernel's for an address that
 // cannot be watched; then nothing is left changed. All hits are reported.
 func (p *Process) InsertHardware(kind HardwareKind, address, length uint64) error {
-	return p.whileStopped(func() error { return p.insertHardware(kind, address, length, nil) })
+	return p.whileStopped(func() error { return p.insertHardware(kind, address, length, Judge{}) })
 }
 
 // InsertHardwareJudged is InsertHardware for a breakpoint, with a judge of its

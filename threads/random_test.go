@@ -114,6 +114,8 @@ type randomClient struct {
 	// known are the processes that were ever in the table; killed those that
 	// the client ended, detached those that it let go.
 	known, killed, detached map[int]bool
+	// left are those that were left behind at a time.
+	left map[int]bool
 	// asked says that it wants an interrupt that was not reported yet.
 	asked bool
 	// first is the process that it began with.
@@ -206,7 +208,7 @@ func (c *randomClient) noteKept(lwp *LWP) {
 // judged makes a judge that decides at random, and holds that it is asked once
 // for each time that an LWP comes to the breakpoint.
 func (c *randomClient) judged(address uint64) Judge {
-	return func(lwp *LWP) Verdict {
+	return Judge{Persistent: c.random.IntN(4) == 0, Decide: func(lwp *LWP) Verdict {
 		c.hits++
 		registers, err := lwp.Registers()
 		if err == nil && registers.PC() != address {
@@ -221,7 +223,7 @@ func (c *randomClient) judged(address uint64) Judge {
 		c.note("pass over %#x in %d", address, lwp.TID)
 		c.passed[lwp] = address
 		return PassOver
-	}
+	}}
 }
 
 // checkExecuting holds that no thread gets past a breakpoint unseen.
@@ -281,7 +283,7 @@ func runSchedule(seed uint64) (c *randomClient, failed string) {
 	c = &randomClient{random: random, kernel: kernel, started: map[*LWP]int{}, partial: map[*LWP]bool{}, chosen: map[*LWP]unix.Signal{},
 		ends: map[int]Stop{}, children: map[int]Stop{}, vforks: map[int]int{}, execs: map[int]int{},
 		births: map[int]Stop{}, exits: map[int]Stop{},
-		known: map[int]bool{}, killed: map[int]bool{}, detached: map[int]bool{},
+		known: map[int]bool{}, killed: map[int]bool{}, detached: map[int]bool{}, left: map[int]bool{},
 		passed: map[*LWP]uint64{}, kept: map[*LWP][]unix.Signal{}, executions: map[*LWP]int{},
 		nonStop: newRandomNonStop(seed)}
 	c.table = NewTable(watchedKernel{simulated{kernel}, c})
@@ -406,6 +408,9 @@ func (c *randomClient) attend() {
 
 // meddle changes breakpoints and lets processes go.
 func (c *randomClient) meddle() {
+	if c.table.LeftBehind() && c.random.IntN(4) == 0 {
+		c.takeBack()
+	}
 	for _, process := range append([]*Process(nil), c.table.Processes()...) {
 		if c.table.Process(process.PID) != process || process.Unreported() {
 			continue
@@ -448,7 +453,7 @@ func (c *randomClient) meddle() {
 			}
 			if c.random.IntN(4) == 0 {
 				c.note("hardware breakpoint at %#x in %d with a judge", address, process.PID)
-				judge := func(*LWP) Verdict { return Verdict(c.random.IntN(2)) }
+				judge := Judge{Decide: func(*LWP) Verdict { return Verdict(c.random.IntN(2)) }}
 				if err := process.InsertHardwareJudged(address, judge); err != nil && !errors.Is(err, ErrDebugRegistersFull) && !errors.Is(err, ptrace.ErrGone) {
 					c.failf("insert hardware: %v", err)
 				}
@@ -513,11 +518,16 @@ func (c *randomClient) detach(process *Process) {
 		}
 	}
 	pid := process.PID
-	c.note("detach %d", pid)
 	// What it is given before it goes, it may die of.
 	c.detached[pid] = true
-	if err := c.table.Detach(process); err != nil {
-		c.failf("detach %d: %v", pid, err)
+	letGo, verb := c.table.Detach, "detach"
+	if process.Persists() && c.random.IntN(4) > 0 {
+		letGo, verb = c.table.Leave, "leave"
+		c.left[pid] = true
+	}
+	c.note("%s %d", verb, pid)
+	if err := letGo(process); err != nil {
+		c.failf("%s %d: %v", verb, pid, err)
 	}
 	if c.table.Process(pid) != nil {
 		c.failf("process %d is there after it was let go", pid)
@@ -528,6 +538,29 @@ func (c *randomClient) detach(process *Process) {
 				c.failf("thread %d is still traced after process %d was let go", tid, pid)
 			}
 		}
+	}
+}
+
+// takeBack makes the processes that were left behind the client's again.
+func (c *randomClient) takeBack() {
+	var left []*Process
+	for _, process := range c.table.processes {
+		if process.left {
+			left = append(left, process)
+		}
+	}
+	c.note("take %d back", len(left))
+	c.must("take back", c.table.TakeBack())
+	for _, process := range left {
+		if !process.removed {
+			delete(c.detached, process.PID)
+		}
+		if !process.removed && c.table.Process(process.PID) != process {
+			c.failf("process %d is not there after it was taken back", process.PID)
+		}
+	}
+	if c.table.LeftBehind() {
+		c.failf("processes are left behind that were taken back")
 	}
 }
 
@@ -1059,7 +1092,7 @@ func (c *randomClient) checkBirth(stop Stop) {
 // checkThreads settles the account of threads.
 func (c *randomClient) checkThreads() {
 	for tid, birth := range c.births {
-		let := c.killed[birth.PID] || c.detached[birth.PID] || slices.Contains(c.kernel.Execs, birth.PID)
+		let := c.killed[birth.PID] || c.detached[birth.PID] || c.left[birth.PID] || slices.Contains(c.kernel.Execs, birth.PID)
 		// Where the leader was gone before, the last thread's end is that of the
 		// process.
 		let = let || c.leaderless && birth.PID == c.first || slices.Contains(c.kernel.Renamed, tid)
@@ -1101,6 +1134,7 @@ func (c *randomClient) reported(pid int) bool {
 // finish lets everything run to its end and settles the account.
 func (c *randomClient) finish() {
 	c.note("finish")
+	c.takeBack()
 	for round := 0; len(c.table.Processes()) > 0; round++ {
 		if round > 2000 {
 			c.failf("it does not end")
@@ -1183,7 +1217,7 @@ func (c *randomClient) finish() {
 	if c.table.Events.Exec {
 		for pid, count := range execs {
 			end := c.ends[pid]
-			if c.known[pid] && !c.killed[pid] && !c.detached[pid] && end.Kind == Exited && c.execs[pid] != count {
+			if c.known[pid] && !c.killed[pid] && !c.detached[pid] && !c.left[pid] && end.Kind == Exited && c.execs[pid] != count {
 				c.failf("process %d executed %d programs and %d are reported", pid, count, c.execs[pid])
 			}
 		}

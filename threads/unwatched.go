@@ -12,6 +12,7 @@ import (
 // that are in that memory or come into it. It stays traced, unseen: it goes on
 // whenever anything does, its signals reach it, breakpoints are passed over,
 // and it is let go for good when it executes a program or is the only one left.
+// (One that was left behind with breakpoints stays for those; see Table.Leave.)
 //
 // A vfork child of a process that the client keeps is not meant: nobody else's
 // code runs in that thread's place, and a tracer would keep what it executes from
@@ -35,7 +36,7 @@ func (t *Table) sharesMemory(creator *LWP, child int) (bool, error) {
 // another, without one being the other's vfork child.
 func (t *Table) isShared(process *Process) bool {
 	for _, other := range t.processes {
-		if other.space.image == process.space.image && other.space != process.space && !other.unwatched {
+		if other.space.image == process.space.image && other.space != process.space && other.kept() {
 			return true
 		}
 	}
@@ -45,7 +46,7 @@ func (t *Table) isShared(process *Process) bool {
 // othersKeep tells whether the client keeps another process in the same memory.
 func (t *Table) othersKeep(process *Process) bool {
 	for _, other := range t.processes {
-		if other != process && other.space.image == process.space.image && !other.unwatched {
+		if other != process && other.space.image == process.space.image && other.kept() {
 			return true
 		}
 	}
@@ -55,9 +56,9 @@ func (t *Table) othersKeep(process *Process) bool {
 // unwatch keeps a stopped process traced that the client has let go.
 func (t *Table) unwatch(process *Process) error {
 	if !process.borrows() {
-		process.space.removeAll()
+		process.space.removeAllBut(process.stays)
 	}
-	process.hardware = HardwarePoints{version: process.hardware.version + 1}
+	process.hardware.removeAllBut(process.stays)
 	if err := t.endUnstopped(process); err != nil {
 		return err
 	}
@@ -77,6 +78,7 @@ func (t *Table) unwatch(process *Process) error {
 		lwp.delivering = t.undelivered(lwp)
 		lwp.pending, lwp.reported = Stop{}, Stop{}
 		lwp.unreported, lwp.options = false, ThreadOptions{}
+		lwp.halting, lwp.again = false, false
 		lwp.asked = Action{Kind: Continue}
 	}
 	t.disregard(process)
@@ -101,8 +103,19 @@ func (t *Table) disregard(process *Process) {
 
 // watch gives a process that was let go back to the client, stopped.
 func (t *Table) watch(process *Process) {
-	process.unwatched, process.Attached = false, true
+	process.unwatched, process.left, process.Attached = false, false, true
 	t.unwatched--
+	for _, lwp := range process.lwps {
+		lwp.untold = lwp.vforking
+		if !t.nonStop {
+			lwp.asked = Action{}
+		}
+		if lwp.state == lwpStopped && lwp.delivering != 0 && lwp.pending.Kind == NoStop {
+			// It came when nobody was to be told.
+			lwp.pending = Stop{Kind: Signalled, PID: process.PID, LWP: lwp, Signal: lwp.delivering}
+			lwp.delivering, t.news = 0, true
+		}
+	}
 }
 
 // proceed lets an LWP of an unwatched process go on.
@@ -120,6 +133,8 @@ func (t *Table) overlook(lwp *LWP, stop Stop) (Stop, error) {
 		return Stop{}, t.part(lwp)
 	}
 	switch stop.Kind {
+	case HardwareBreakpoint:
+		return stop, nil
 	case Breakpoint:
 		i, found := lwp.Process.space.image.find(stop.Address)
 		if found && lwp.Process.space.image.inserted[i].below != breakpointInstruction {
@@ -151,7 +166,7 @@ func (t *Table) letSharersGo(process *Process) error {
 	var failures []error
 	// A vfork child comes after its parent, which waits for it.
 	for _, other := range slices.Backward(slices.Clone(t.processes)) {
-		if other.unwatched && !other.parting && other.space.image == process.space.image && t.find(other.PID) == other {
+		if !other.kept() && !other.parting && other.space.image == process.space.image && t.find(other.PID) == other {
 			failures = append(failures, t.letGo(other))
 		}
 	}
@@ -208,7 +223,7 @@ func (t *Table) tidy() error {
 	}
 	var failures []error
 	for _, process := range slices.Backward(slices.Clone(t.processes)) {
-		if process.unwatched && !process.parting && t.find(process.PID) == process && !t.othersKeep(process) {
+		if !process.kept() && !process.parting && t.find(process.PID) == process && !t.othersKeep(process) {
 			failures = append(failures, t.Detach(process))
 		}
 	}

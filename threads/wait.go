@@ -656,7 +656,7 @@ func (t *Table) decode(lwp *LWP, event ptrace.Event) (Stop, error) {
 	case ptrace.Forked, ptrace.VForked, ptrace.Cloned:
 		return t.childAppeared(lwp, event)
 	case ptrace.VForkDone:
-		told := lwp.vforking
+		told := lwp.vforking && !lwp.untold
 		if lwp.awaiting {
 			lwp.awaiting = false
 			return Stop{}, nil
@@ -912,7 +912,7 @@ func (t *Table) processAppeared(parent *Process, pid int, kind ChildKind, shared
 // vforkDone ends the sharing of memory with the vfork child of an LWP. The
 // breakpoints come back unless another LWP lends it to an untraced child too.
 func (t *Table) vforkDone(creator *LWP) {
-	creator.vforking = false
+	creator.vforking, creator.untold = false, false
 	image := creator.Process.space.image
 	for _, other := range t.processes {
 		if other.vforkCreator == creator {
@@ -988,7 +988,7 @@ func (t *Table) execed(lwp *LWP) (Stop, error) {
 		process.replaced = true
 		t.unsettled = t.unsettled || len(t.early) > 0
 	}
-	lwp.vforking, lwp.awaiting = false, false
+	lwp.vforking, lwp.untold, lwp.awaiting = false, false, false
 	lwp.passing, lwp.stepsOver = false, false
 	// The kernel has cleared the debug registers (flush_ptrace_hw_breakpoint).
 	process.hardware = HardwarePoints{}
@@ -996,6 +996,8 @@ func (t *Table) execed(lwp *LWP) (Stop, error) {
 	lwp.forget()
 	lwp.registers = ptrace.Registers{}
 	if process.unwatched {
+		// What it was left behind for went with its memory.
+		process.left = false
 		return Stop{}, t.Detach(process)
 	}
 	if !t.Events.Exec {
