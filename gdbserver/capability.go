@@ -154,19 +154,6 @@ func commonCapabilities() []capability {
 				rsp.PacketTransferWrite: on((*session).transferWrite),
 			}},
 		{packets: map[rsp.PacketName]handler{
-			rsp.PacketFileSetfs:    on((*session).fileSetfs),
-			rsp.PacketFileOpen:     on((*session).fileOpen),
-			rsp.PacketFileClose:    on((*session).fileClose),
-			rsp.PacketFilePread:    on((*session).filePread),
-			rsp.PacketFilePwrite:   on((*session).filePwrite),
-			rsp.PacketFileFstat:    on((*session).fileFstat),
-			rsp.PacketFileStat:     on((*session).fileStat),
-			rsp.PacketFileLstat:    on((*session).fileStat),
-			rsp.PacketFileUnlink:   on((*session).fileUnlink),
-			rsp.PacketFileReadlink: on((*session).fileReadlink),
-		}},
-
-		{packets: map[rsp.PacketName]handler{
 			rsp.PacketMonitor: on((*session).monitor),
 			rsp.PacketSymbol:  on((*session).symbol),
 		}},

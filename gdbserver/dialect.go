@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"rspd/host"
 	"rspd/rsp"
 	"rspd/threads"
 )
@@ -71,7 +72,7 @@ func (s *session) speak(dialect rsp.Dialect) {
 	if s.parser.Dialect == dialect {
 		return
 	}
-	s.parser.Dialect = dialect
+	s.parser.Dialect, s.host.Dialect = dialect, dialect
 	s.conn.SetRunLength(dialect != rsp.LLDB)
 	s.server.options.Connections.Debug("the client's dialect", "dialect", dialect)
 	if dialect == rsp.LLDB {
@@ -160,10 +161,7 @@ func (s *session) lldbError(told rsp.Error) rsp.Reply {
 			told.Code = codeThreadNotAlive
 		}
 	}
-	if !s.extended.errorStrings {
-		told.Text = ""
-	}
-	return rsp.ErrorString(told)
+	return host.ErrorReply(told, s.extended.errorStrings)
 }
 
 // handleSuffixed handles a request that may name its thread, which is selected

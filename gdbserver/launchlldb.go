@@ -2,14 +2,12 @@ package gdbserver
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"rspd/host"
 	"rspd/ptrace"
 	"rspd/rsp"
 )
@@ -53,7 +51,7 @@ func (s *session) launchFailure(err error) error {
 
 // attachNamed answers vAttachName, vAttachWait and vAttachOrWait.
 func (s *session) attachNamed(request *rsp.AttachNamed) (rsp.Reply, error) {
-	present, err := NamedProcesses(request.Program)
+	present, err := host.NamedProcesses(request.Program)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +87,7 @@ func (s *session) awaitProcess(program string, known []int) (int, error) {
 		old[pid] = true
 	}
 	for {
-		now, err := NamedProcesses(program)
+		now, err := host.NamedProcesses(program)
 		if err != nil {
 			return 0, err
 		}
@@ -105,30 +103,6 @@ func (s *session) awaitProcess(program string, known []int) (int, error) {
 			return 0, refusal("the waiting for %s was ended", program)
 		}
 	}
-}
-
-// NamedProcesses lists the processes whose program has a name: the file's whole
-// name or its last part.
-func NamedProcesses(program string) ([]int, error) {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil, err
-	}
-	var found []int
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil || pid == os.Getpid() {
-			continue
-		}
-		name, err := ptrace.Executable(pid)
-		if err != nil {
-			continue // a kernel thread, another user's, or gone
-		}
-		if name == program || !strings.Contains(program, "/") && filepath.Base(name) == program {
-			found = append(found, pid)
-		}
-	}
-	return found, nil
 }
 
 // startTerminal notes the terminal of a program that has just been launched.

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rspd/gdbserver/description"
-	"rspd/gdbserver/hostio"
+	"rspd/host"
 	"rspd/ptrace"
 	"rspd/rsp"
 	"rspd/threads"
@@ -48,7 +48,8 @@ type session struct {
 	packet rsp.PacketName
 	// general and resumed are the threads that Hg and Hc chose.
 	general, resumed rsp.ThreadID
-	files            hostio.Files
+	// host answers for the machine.
+	host *host.Client
 	// actions are the resumption under way, leftmost first.
 	actions []matchedAction
 	// decide is the method value chooseAction, made once.
@@ -68,17 +69,16 @@ type session struct {
 	afterReply func() error
 
 	// What follows is room for replies, used again for each.
-	stopReply  rsp.StopReply
-	expedited  []rsp.RegisterValue
-	values     []byte
-	memory     []byte
-	hexReply   rsp.Hex
-	binary     rsp.BinaryMemory
-	registers  rsp.Registers
-	unknown    []bool
-	state      description.State
-	fileResult rsp.FileResult
-	transfer   rsp.Transfer
+	stopReply rsp.StopReply
+	expedited []rsp.RegisterValue
+	values    []byte
+	memory    []byte
+	hexReply  rsp.Hex
+	binary    rsp.BinaryMemory
+	registers rsp.Registers
+	unknown   []bool
+	state     description.State
+	transfer  rsp.Transfer
 }
 
 func newSession(server *Server, line Connection) (*session, error) {
@@ -91,6 +91,7 @@ func newSession(server *Server, line Connection) (*session, error) {
 	for _, name := range server.options.Disabled {
 		s.handlers[name] = nil
 	}
+	s.host = host.NewClient(s.conn.MaxPacket())
 	s.stopReply.Core = -1
 	s.conn.SetTrace(func(direction rsp.Direction, packet []byte) {
 		if remote := server.options.Remote; remote.Enabled() {
@@ -114,7 +115,7 @@ func newSession(server *Server, line Connection) (*session, error) {
 // close ends what belongs to the client alone.
 func (s *session) close() {
 	s.unwatch()
-	_ = s.files.CloseAll()
+	_ = s.host.Close()
 	s.table.Pass = 0
 	s.table.Program = threads.AllSignals
 	s.table.ForgetInterrupt()

@@ -1,8 +1,6 @@
 package gdbserver
 
 import (
-	"errors"
-	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -10,11 +8,6 @@ import (
 	"rspd/ptrace"
 	"rspd/rsp"
 )
-
-// standardFiles are the names of the files that a program to be launched gets
-// for its descriptors 0, 1 and 2 (QSetSTDIN, QSetSTDOUT, QSetSTDERR), "" for
-// those of the terminal or of the server.
-type standardFiles [3]string
 
 // setStandardFile answers QSetSTDIN, QSetSTDOUT and QSetSTDERR.
 func (s *session) setStandardFile(request *rsp.SetStandardFile) (rsp.Reply, error) {
@@ -52,25 +45,11 @@ func (u *Startup) openFiles(program *ptrace.Program) (terminal *pseudoterminal, 
 			*target = file
 		}
 	}
-	for i, name := range u.files {
-		if name == "" {
-			continue
-		}
-		flags := os.O_RDONLY
-		if i > 0 {
-			flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-		}
-		if i == 2 && u.files[2] == u.files[1] {
-			*targets[2] = *targets[1]
-			continue
-		}
-		file, err := os.OpenFile(name, flags|unix.O_NOCTTY, 0o666)
-		if err != nil {
-			return terminal, nil, fmt.Errorf("the program cannot have %s: %w", name, errors.Unwrap(err))
-		}
-		opened = append(opened, file)
-		*targets[i] = file
+	named, err := u.files.Open(targets)
+	if err != nil {
+		return terminal, nil, err
 	}
+	opened = append(opened, named...)
 	return terminal, done, nil
 }
 

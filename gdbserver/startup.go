@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"rspd/host"
 	"rspd/ptrace"
 	"rspd/rsp"
 	"rspd/threads"
@@ -38,10 +39,9 @@ type Startup struct {
 	// end is the client's.
 	OwnTerminal bool
 	// files are those that the client has named in place of them.
-	files standardFiles
-
-	// changes are the client's: a value, or nil for one to be unset.
-	changes map[string]*string
+	files host.StandardFiles
+	// changes are the client's of the environment.
+	changes host.Environment
 }
 
 // shellSpecial are the characters that mean something to some shell.
@@ -120,28 +120,6 @@ func unquote(text string) ([]string, error) {
 	return arguments, nil
 }
 
-// environment is what the program gets.
-func (u *Startup) environment() []string {
-	var environment []string
-	for _, entry := range u.Environment {
-		name, _, _ := strings.Cut(entry, "=")
-		if _, changed := u.changes[name]; !changed {
-			environment = append(environment, entry)
-		}
-	}
-	names := make([]string, 0, len(u.changes))
-	for name := range u.changes {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		if value := u.changes[name]; value != nil {
-			environment = append(environment, name+"="+*value)
-		}
-	}
-	return environment
-}
-
 // notFound is the error for a program, named without a directory, that does not
 // exist. It ends as a shell's message does, which tools look for.
 type notFound string
@@ -182,7 +160,7 @@ func (u *Startup) command() (ptrace.Program, int, error) {
 	if err != nil {
 		return ptrace.Program{}, 0, err
 	}
-	program := ptrace.Program{Environment: u.environment(), Directory: u.Directory,
+	program := ptrace.Program{Environment: u.changes.Of(u.Environment), Directory: u.Directory,
 		DisableRandomization: u.DisableRandomization, Input: u.Input, Output: u.Output, Errors: u.Errors}
 	further := 0
 	if u.WithShell {
@@ -255,26 +233,18 @@ func (s *session) startupWithShell(request *rsp.StartupWithShell) (rsp.Reply, er
 	return rsp.OK{}, nil
 }
 
-func (u *Startup) change(name string, value *string) {
-	if u.changes == nil {
-		u.changes = map[string]*string{}
-	}
-	u.changes[name] = value
-}
-
 func (s *session) setEnvironment(request *rsp.EnvironmentSet) (rsp.Reply, error) {
-	value := request.Value
-	s.server.startup.change(request.Name, &value)
+	s.server.startup.changes.Set(request.Name, request.Value)
 	return rsp.OK{}, nil
 }
 
 func (s *session) unsetEnvironment(request *rsp.EnvironmentUnset) (rsp.Reply, error) {
-	s.server.startup.change(request.Name, nil)
+	s.server.startup.changes.Unset(request.Name)
 	return rsp.OK{}, nil
 }
 
 func (s *session) resetEnvironment(*rsp.EnvironmentReset) (rsp.Reply, error) {
-	s.server.startup.changes = nil
+	s.server.startup.changes.Reset()
 	return rsp.OK{}, nil
 }
 

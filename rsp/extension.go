@@ -17,6 +17,8 @@ import (
 //	qHostInfo                describe the machine; KeyValues
 //	qLaunchSuccess           has the A packet started the program?
 //	qProcessInfo             describe the process; KeyValues
+//	qQueryGDBServer          which servers that debug wait for a client? JSON
+//	qsProcessInfo            describe the next process of qfProcessInfo
 //	qShlibInfoAddr           where is the list of libraries? Address
 //	qVAttachOrWaitSupported  is there vAttachOrWait?
 //	qWatchpointSupportInfo   how many watchpoints are there? KeyValues
@@ -354,6 +356,8 @@ var plainExtensions = map[string]PacketName{
 	"qHostInfo":               PacketHostInfo,
 	"qLaunchSuccess":          PacketLaunchSuccess,
 	"qProcessInfo":            PacketProcessInfo,
+	"qQueryGDBServer":         PacketQueryGDBServer,
+	"qsProcessInfo":           PacketNextProcess,
 	"qShlibInfoAddr":          PacketLibraryInfoAddress,
 	"qVAttachOrWaitSupported": PacketAttachOrWaitSupported,
 	"qWatchpointSupportInfo":  PacketWatchpointSupportInfo,
@@ -381,7 +385,7 @@ func parseExtensionQuery(s *scanner, name string) Request {
 		if !s.acceptText("response_size:") {
 			s.fail("the size of the reply is missing")
 		}
-		r := &SpeedTest{Size: int(min(s.number(), math.MaxInt32))}
+		r := &SpeedTest{Size: int(s.decimal())}
 		s.accept(';')
 		s.rest()
 		return r
@@ -447,7 +451,7 @@ func parseExtensionQuery(s *scanner, name string) Request {
 		s.take(thread)
 		return r
 	}
-	return &Unknown{Name: name}
+	return parsePlatformQuery(s, name)
 }
 
 // cutPrefix gives a scanner of what follows a name that nothing ends.

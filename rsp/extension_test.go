@@ -31,7 +31,7 @@ var extensionTests = []requestTest{
 	{"MultiMemRead:ranges:1000,8,2000,10;", &MultiMemRead{Ranges: []MemoryRange{{0x1000, 8}, {0x2000, 16}}}, PacketMultiMemRead},
 	{"MultiMemRead:ranges:1,2;options:;", &MultiMemRead{Ranges: []MemoryRange{{1, 2}}}, PacketMultiMemRead},
 	{"qEcho:7", &Echo{Payload: []byte("qEcho:7")}, PacketEcho},
-	{"qSpeedTest:response_size:1f;", &SpeedTest{Size: 31}, PacketSpeedTest},
+	{"qSpeedTest:response_size:31;", &SpeedTest{Size: 31}, PacketSpeedTest},
 	{"qMemoryRegionInfo:7fff", &MemoryRegionQuery{Address: 0x7fff, HasAddress: true}, PacketMemoryRegionInfo},
 	{"qMemoryRegionInfo", &MemoryRegionQuery{}, PacketMemoryRegionInfo},
 	{"QSaveRegisterState", &SaveRegisterState{}, PacketSaveRegisterState},

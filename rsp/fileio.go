@@ -22,6 +22,14 @@ const (
 	FileExclusive FileOpenFlags = 0x800
 )
 
+// The open flags that LLDB has besides (lldb/include/lldb/Host/File.h in LLVM's
+// source, OpenOptions).
+const (
+	FileNonBlocking FileOpenFlags = 1 << 28
+	FileNoFollow    FileOpenFlags = 1 << 29
+	FileCloseOnExec FileOpenFlags = 1 << 30
+)
+
 var linuxOpenFlags = []struct {
 	wire  FileOpenFlags
 	linux int
@@ -30,6 +38,9 @@ var linuxOpenFlags = []struct {
 	{FileCreate, unix.O_CREAT},
 	{FileTruncate, unix.O_TRUNC},
 	{FileExclusive, unix.O_EXCL},
+	{FileNonBlocking, unix.O_NONBLOCK},
+	{FileNoFollow, unix.O_NOFOLLOW},
+	{FileCloseOnExec, unix.O_CLOEXEC},
 }
 
 // Linux returns the flags of open(2) that mean the same. It reports false if

@@ -58,15 +58,15 @@ type FileUnlink struct{ Filename string }
 // target, which is attached.
 type FileReadlink struct{ Filename string }
 
-// FileQuestion is LLDB's vFile:exists, vFile:mode or vFile:size: is there such a
-// file, what are its permissions and its size? The result of the first is Text,
-// "F,1" or "F,0".
+// FileQuestion is LLDB's vFile:exists, vFile:mode, vFile:size or vFile:MD5: is
+// there such a file, what are its permissions, its size and its MD5 sum? The
+// result of the first is Text, "F,1" or "F,0", and that of the last, too.
 type FileQuestion struct {
 	Name     PacketName
 	Filename string
 }
 
-// Packet returns PacketFileExists, PacketFileMode or PacketFileSize.
+// Packet returns PacketFileExists, PacketFileMode, PacketFileSize or PacketFileMD5.
 func (r *FileQuestion) Packet() PacketName { return r.Name }
 
 // Packet returns PacketFileSetfs.
@@ -113,7 +113,13 @@ func (p *Parser) parseFile(s *scanner) Request {
 	s.name = name
 	s.expect(':')
 	switch name {
-	case PacketFileExists, PacketFileMode, PacketFileSize:
+	case PacketFileSymlink:
+		r := &FileSymlink{Target: s.fileName()}
+		s.expect(',')
+		r.Link = s.fileName()
+		s.end()
+		return r
+	case PacketFileExists, PacketFileMode, PacketFileSize, PacketFileMD5:
 		r := &FileQuestion{Name: name, Filename: s.fileName()}
 		s.end()
 		return r

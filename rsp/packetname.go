@@ -122,6 +122,20 @@ const (
 	PacketFileExists
 	PacketFileMode
 	PacketFileSize
+	PacketFileMD5
+	PacketFileSymlink
+	PacketProcessInfoPID
+	PacketFindProcesses
+	PacketNextProcess
+	PacketUserName
+	PacketGroupName
+	PacketPathComplete
+	PacketLaunchGDBServer
+	PacketQueryGDBServer
+	PacketKillSpawned
+	PacketMakeDirectory
+	PacketChangeMode
+	PacketShell
 
 	// PacketCount is the number of names, PacketUnknown included.
 	PacketCount
@@ -241,6 +255,20 @@ var packetNames = [PacketCount]string{
 	PacketFileExists:             "vFile:exists",
 	PacketFileMode:               "vFile:mode",
 	PacketFileSize:               "vFile:size",
+	PacketFileMD5:                "vFile:MD5",
+	PacketFileSymlink:            "vFile:symlink",
+	PacketProcessInfoPID:         "qProcessInfoPID",
+	PacketFindProcesses:          "qfProcessInfo",
+	PacketNextProcess:            "qsProcessInfo",
+	PacketUserName:               "qUserName",
+	PacketGroupName:              "qGroupName",
+	PacketPathComplete:           "qPathComplete",
+	PacketLaunchGDBServer:        "qLaunchGDBServer",
+	PacketQueryGDBServer:         "qQueryGDBServer",
+	PacketKillSpawned:            "qKillSpawnedProcess",
+	PacketMakeDirectory:          "qPlatform_mkdir",
+	PacketChangeMode:             "qPlatform_chmod",
+	PacketShell:                  "qPlatform_shell",
 }
 
 // String returns the name as it stands on the wire. The object of a qXfer

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rspd/gdbserver"
+	"rspd/host"
 	"rspd/rsp"
 )
 
@@ -159,7 +160,7 @@ func (o lldbServerOptions) common() (options, error) {
 	pid, err := strconv.Atoi(o.attach)
 	if err != nil {
 		var found []int
-		if found, err = gdbserver.NamedProcesses(o.attach); err != nil {
+		if found, err = host.NamedProcesses(o.attach); err != nil {
 			return common, err
 		}
 		if len(found) != 1 {

@@ -152,22 +152,32 @@ func (r root) stat(name string, follow bool) (unix.Stat_t, error) {
 }
 
 func (r root) unlink(name string) error {
+	return r.inParent(name, unix.EISDIR, func(dir int, base string) error { return unix.Unlinkat(dir, base, 0) })
+}
+
+func (r root) symlink(target, name string) error {
+	return r.inParent(name, unix.EEXIST, func(dir int, base string) error { return unix.Symlinkat(target, dir, base) })
+}
+
+// inParent changes a directory's entry, which do is given with the directory's
+// descriptor. Nameless is the error for what is not such an entry.
+func (r root) inParent(name string, nameless unix.Errno, do func(dir int, base string) error) error {
 	if name == "" {
 		return unix.ENOENT
 	}
 	if r.dir < 0 {
-		return retry(func() error { return unix.Unlinkat(unix.AT_FDCWD, name, 0) })
+		return retry(func() error { return do(unix.AT_FDCWD, name) })
 	}
 	dir, base := splitLast(name)
 	if base == "" {
-		return unix.EISDIR
+		return nameless
 	}
 	parent, err := r.open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(parent)
-	return retry(func() error { return unix.Unlinkat(parent, base, 0) })
+	return retry(func() error { return do(parent, base) })
 }
 
 func (r root) readlink(name string) (string, error) {

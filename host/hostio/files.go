@@ -251,6 +251,16 @@ func (f *Files) Readlink(name string) (string, error) {
 	return r.readlink(name)
 }
 
+// Symlink makes the symbolic link name, whose text is target.
+func (f *Files) Symlink(target, name string) error {
+	r, err := f.root()
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	return r.symlink(target, name)
+}
+
 func (f *Files) freeSlot() (int, error) {
 	for i := range f.table {
 		if f.table[i].fd < 0 {

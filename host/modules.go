@@ -1,12 +1,14 @@
-package gdbserver
+package host
 
 import (
 	"bytes"
+	"crypto/md5"
 	"debug/elf"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -91,13 +93,21 @@ func cutPadded(data []byte, size uint32) (cut, rest []byte, ok bool) {
 }
 
 // moduleInfo answers qModuleInfo.
-func (s *session) moduleInfo(request *rsp.ModuleInfo) (rsp.Reply, error) {
+func moduleInfo(_ *Client, request *rsp.ModuleInfo) (rsp.Reply, error) {
 	m, err := describeModule(request.Path)
 	if err != nil {
-		return nil, refusal("%s cannot be described: %v", request.Path, err)
+		return nil, coded(codeNotDescribable, "%s cannot be described: %v", request.Path, err)
+	}
+	identity := rsp.KeyValue{Key: "uuid", Value: rsp.HexText(m.UUID)}
+	if m.UUID == "" {
+		sum, err := checksum(request.Path)
+		if err != nil {
+			return nil, coded(codeNotDescribable, "%s cannot be read: %v", request.Path, err)
+		}
+		identity = rsp.KeyValue{Key: "md5", Value: rsp.HexText(sum)}
 	}
 	return rsp.KeyValues{
-		{Key: "uuid", Value: m.UUID},
+		identity,
 		{Key: "triple", Value: rsp.HexText(m.Triple)},
 		{Key: "file_path", Value: rsp.HexText(m.Path)},
 		{Key: "file_offset", Value: strconv.FormatInt(m.Offset, 16)},
@@ -105,8 +115,23 @@ func (s *session) moduleInfo(request *rsp.ModuleInfo) (rsp.Reply, error) {
 	}, nil
 }
 
-// modulesInfo answers jModulesInfo. Files that cannot be described are left out.
-func (s *session) modulesInfo(request *rsp.ModulesInfo) (rsp.Reply, error) {
+// checksum is the MD5 sum of a file in hex.
+func checksum(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	sum := md5.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// modulesInfo answers jModulesInfo. Files that cannot be described are left out,
+// and so are those without a build id, which lldb takes by nothing else here.
+func modulesInfo(_ *Client, request *rsp.ModulesInfo) (rsp.Reply, error) {
 	var asked []struct {
 		File string `json:"file"`
 	}
@@ -115,7 +140,7 @@ func (s *session) modulesInfo(request *rsp.ModulesInfo) (rsp.Reply, error) {
 	}
 	found := []module{}
 	for _, one := range asked {
-		if m, err := describeModule(one.File); err == nil {
+		if m, err := describeModule(one.File); err == nil && m.UUID != "" {
 			found = append(found, m)
 		}
 	}

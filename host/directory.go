@@ -1,0 +1,84 @@
+package host
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"rspd/rsp"
+)
+
+// outcome makes the reply of a packet that yields nothing, with the system's own
+// error numbers.
+func outcome(err error) (rsp.Reply, error) {
+	if err == nil {
+		return rsp.FileOutcome(0), nil
+	}
+	errno := unix.EIO
+	errors.As(err, &errno)
+	return rsp.FileOutcome(errno), nil
+}
+
+// allPermissions are those of a directory for which none are named: the umask
+// takes away what it does from any other program's.
+const allPermissions = 0o777
+
+// makeDirectory answers qPlatform_mkdir. lldb's command sends a mode of 0 where
+// its user has named none.
+func makeDirectory(_ *Client, request *rsp.FilePermissions) (rsp.Reply, error) {
+	mode := request.Mode
+	if mode == 0 {
+		mode = allPermissions
+	}
+	return outcome(unix.Mkdir(request.Filename, mode))
+}
+
+// changeMode answers qPlatform_chmod.
+func changeMode(_ *Client, request *rsp.FilePermissions) (rsp.Reply, error) {
+	return outcome(unix.Chmod(request.Filename, request.Mode))
+}
+
+// maxCompletions is the most paths that qPathComplete is answered with.
+const maxCompletions = 512
+
+// completePath answers qPathComplete: whole paths, directories with a slash
+// behind them.
+func completePath(_ *Client, request *rsp.PathComplete) (rsp.Reply, error) {
+	directory, begin := filepath.Split(request.Prefix)
+	read := directory
+	if rest, home := strings.CutPrefix(directory, "~/"); home {
+		if own, err := os.UserHomeDir(); err == nil {
+			read = filepath.Join(own, rest)
+		}
+	}
+	if read == "" {
+		read = "."
+	}
+	// A directory that cannot be read completes nothing.
+	entries, _ := os.ReadDir(read)
+	found := rsp.Completions{}
+	for _, entry := range entries {
+		name := entry.Name()
+		if !strings.HasPrefix(name, begin) || begin == "" && strings.HasPrefix(name, ".") {
+			continue
+		}
+		info, err := os.Stat(filepath.Join(read, name))
+		isDirectory := err == nil && info.IsDir()
+		if request.DirectoriesOnly && !isDirectory {
+			continue
+		}
+		if isDirectory {
+			name += "/"
+		}
+		found = append(found, directory+name)
+		if len(found) == maxCompletions {
+			break
+		}
+	}
+	slices.Sort(found)
+	return found, nil
+}
