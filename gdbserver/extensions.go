@@ -25,6 +25,9 @@ func extensions() []capability {
 		{lldb: []string{"jMultiBreakpoint"}, packets: map[rsp.PacketName]handler{
 			rsp.PacketMultiBreakpoint: on((*session).multiBreakpoint),
 		}},
+		{lldb: []string{"qSaveCore"}, packets: map[rsp.PacketName]handler{
+			rsp.PacketSaveCore: on((*session).saveCore),
+		}},
 		{packets: map[rsp.PacketName]handler{
 			rsp.PacketEnableErrorStrings: func(s *session, _ rsp.Request) (rsp.Reply, error) {
 				s.extended.errorStrings = true

@@ -29,6 +29,8 @@ func init() {
 		{"set libthread-db-search-path", "taken for scripts' sake: no libthread_db is used", (*session).monitorThreadLibrary},
 		{"jump-patch", "list, show ADDRESS or where: jump patches that were found, one of them, or what the pc corresponds to",
 			(*session).monitorPatches},
+		{"save-core", "[FILE]: write a core file of the selected process on this machine, by default core.PID",
+			(*session).monitorSaveCore},
 		{"syscall", "Show the system call that the selected thread is stopped at: number, arguments, result", (*session).monitorSyscall},
 		{"version", "Show the version of this server", (*session).monitorVersion},
 		{"exit", "Quit GDBserver: launched programs are killed, others let go", (*session).monitorExit},

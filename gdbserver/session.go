@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -65,6 +66,8 @@ type session struct {
 	// again, if holds says that there is one.
 	held  threads.Stop
 	holds bool
+	// temporary are files that were made for the client to fetch.
+	temporary []string
 	// afterReply runs once the reply is on its way.
 	afterReply func() error
 
@@ -116,6 +119,10 @@ func newSession(server *Server, line Connection) (*session, error) {
 func (s *session) close() {
 	s.unwatch()
 	_ = s.host.Close()
+	for _, name := range s.temporary {
+		// The client may have removed it.
+		_ = os.Remove(name)
+	}
 	s.table.Pass = 0
 	s.table.Program = threads.AllSignals
 	s.table.ForgetInterrupt()

@@ -46,19 +46,29 @@ func ReadTaskStat(pid, tid int) (TaskStat, error) {
 	return parseTaskStat(buffer[:n])
 }
 
-func parseTaskStat(text []byte) (TaskStat, error) {
+// statFields takes a stat file apart: the name and the fields behind it, of which
+// the first is field 3 in proc(5).
+func statFields(text []byte) (name string, fields []string, err error) {
 	// The name stands in parentheses and may itself hold any of them.
 	open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
 	if open < 0 || end < open {
-		return TaskStat{}, errors.New("a stat file of /proc has no name in it")
+		return "", nil, errors.New("a stat file of /proc has no name in it")
 	}
-	fields := strings.Fields(string(text[end+1:]))
-	// proc(5) counts from 1, and the name is field 2: these are 3, 4, 9, 31 and 39.
+	const processor = 39 - 3
+	if fields = strings.Fields(string(text[end+1:])); len(fields) <= processor {
+		return "", nil, errors.New("a stat file of /proc is too short")
+	}
+	return string(text[open+1 : end]), fields, nil
+}
+
+func parseTaskStat(text []byte) (TaskStat, error) {
+	name, fields, err := statFields(text)
+	if err != nil {
+		return TaskStat{}, err
+	}
+	// Fields 3, 4, 9, 31 and 39.
 	const state, parent, flags, pending, processor = 0, 1, 6, 28, 36
-	if len(fields) <= processor {
-		return TaskStat{}, errors.New("a stat file of /proc is too short")
-	}
-	stat := TaskStat{Name: string(text[open+1 : end]), State: fields[state][0]}
+	stat := TaskStat{Name: name, State: fields[state][0]}
 	var err1, err2, err3, err4 error
 	stat.Parent, err1 = strconv.Atoi(fields[parent])
 	stat.Processor, err2 = strconv.Atoi(fields[processor])

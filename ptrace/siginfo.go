@@ -21,6 +21,15 @@ func (s *Siginfo) Code() int32 { return int32(binary.NativeEndian.Uint32(s[8:]))
 // Address is si_addr of a fault or trap.
 func (s *Siginfo) Address() uint64 { return binary.NativeEndian.Uint64(s[16:]) }
 
+// SentSiginfo is what the kernel tells of a signal that it has sent by itself for
+// no reason that it names (SI_KERNEL).
+func SentSiginfo(signal unix.Signal) Siginfo {
+	var info Siginfo
+	binary.NativeEndian.PutUint32(info[0:], uint32(signal))
+	binary.NativeEndian.PutUint32(info[8:], TrapKernel)
+	return info
+}
+
 // The si_code values of SIGTRAP that a debugger tells apart. An int3 reports
 // TrapKernel on x86 (do_int3 in arch/x86/kernel/traps.c), a system call that
 // returns with the trap flag set TrapBreakpoint.
