@@ -64,7 +64,7 @@ func (s *session) monitorSaveCore(name string) (string, error) {
 	}
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return "", err
+		return "", refusal("cannot save a core file as %s: %v", name, errors.Unwrap(err))
 	}
 	if err := s.writeCore(file, process); err != nil {
 		return "", err
