@@ -50,7 +50,7 @@ func (t *Table) Wait() (Stop, error) {
 				continue
 			}
 		}
-		if idle {
+		if idle && !t.anyDoomed() {
 			t.interrupted = false
 			stop := Stop{Kind: NoResumed}
 			t.tell(stop)
@@ -152,6 +152,18 @@ func (t *Table) endsToCome() bool {
 			}
 		}
 		if leaderEnding && !others {
+			return true
+		}
+	}
+	return false
+}
+
+// anyDoomed tells whether an LWP that the client keeps stopped was killed, as by
+// the end of its process, which will be reported without anybody else having to
+// run.
+func (t *Table) anyDoomed() bool {
+	for _, lwp := range t.lwps {
+		if lwp.state == lwpStopped && !lwp.Process.unwatched && t.kernel.Doomed(lwp.Process.PID, lwp.TID) {
 			return true
 		}
 	}
