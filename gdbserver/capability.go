@@ -89,9 +89,10 @@ func commonCapabilities() []capability {
 				rsp.PacketStepSignal:     on((*session).resumeOld),
 				rsp.PacketCtrlC:          on((*session).ctrlC),
 			}},
-		{features: []string{"QNonStop"}, packets: map[rsp.PacketName]handler{
-			rsp.PacketNonStop:            on((*session).nonStop),
-			rsp.PacketStopAcknowledgment: on((*session).acknowledged),
+		{features: []string{"QNonStop"}, lldb: []string{"QNonStop"}, packets: map[rsp.PacketName]handler{
+			rsp.PacketNonStop:              on((*session).nonStop),
+			rsp.PacketStopAcknowledgment:   on((*session).acknowledged),
+			rsp.PacketOutputAcknowledgment: on((*session).outputAcknowledged),
 		}},
 		{features: []string{"ConditionalBreakpoints", "BreakpointCommands"}, packets: map[rsp.PacketName]handler{
 			rsp.PacketInsertBreakpoint: on((*session).breakpoint),

@@ -26,6 +26,8 @@ import (
 //   - In all-stop vCont is for one process, where gdb's schedule-multiple needs
 //     several, and all threads of a process learn at once what they stopped for:
 //     lldb steps over a breakpoint where it has not heard of a hit.
+//   - In non-stop a process stops as a whole, and all its threads are reported
+//     (nonstoplldb.go).
 //   - Nothing is run-length encoded: Delve does not decode that in binary data.
 //   - execve is reported without having been asked for.
 //   - The kill of what is debugged is answered.
@@ -40,6 +42,8 @@ type extended struct {
 	lastSaved int
 	// allocations are the sizes of the memory of _M, by process and address.
 	allocations map[allocation]uint64
+	// stops and outputs are the notifications of non-stop.
+	stops, outputs notifications
 	// launchFailure is why the last A packet started nothing.
 	launchFailure error
 }

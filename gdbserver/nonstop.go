@@ -8,7 +8,7 @@ import (
 	"rspd/threads"
 )
 
-// stopNotification is the name of the only notification there is (manual,
+// stopNotification is the name of the only notification that gdb knows (manual,
 // "Notification Packets").
 const stopNotification = "Stop"
 
@@ -17,6 +17,7 @@ func (s *session) nonStop(request *rsp.NonStop) (rsp.Reply, error) {
 	if err := s.chooseMode(request.Enable); err != nil {
 		return nil, err
 	}
+	s.extended.stops, s.extended.outputs = notifications{name: stopNotification}, notifications{name: outputNotification}
 	return rsp.OK{}, nil
 }
 
@@ -116,6 +117,9 @@ func (s *session) receive() (rsp.Input, error) {
 			if s.server.quitting.Load() {
 				return rsp.Input{}, errFinished
 			}
+			if err := s.forwardOutput(); err != nil {
+				return rsp.Input{}, err
+			}
 			readable = s.inputReady()
 		case errors.Is(err, threads.ErrIdle), errors.Is(err, ptrace.ErrNoTracees):
 			return s.conn.Receive()
@@ -148,6 +152,9 @@ func (s *session) receive() (rsp.Input, error) {
 // notify sends a stop as a notification. A client that cannot be told that no
 // thread is left running is not told.
 func (s *session) notify(stop threads.Stop) error {
+	if s.lldb() {
+		return s.notifyLLDB(stop)
+	}
 	for {
 		reply := s.stopped(stop)
 		if stop.Kind != threads.NoResumed || s.client.noResumed {
@@ -163,6 +170,9 @@ func (s *session) notify(stop threads.Stop) error {
 
 // acknowledged answers vStopped: the next stop, or OK when there is none.
 func (s *session) acknowledged(*rsp.StopAcknowledgment) (rsp.Reply, error) {
+	if s.lldb() {
+		return s.extended.stops.acknowledge()
+	}
 	if !s.table.NonStop() {
 		return rsp.OK{}, nil
 	}
@@ -179,6 +189,9 @@ func (s *session) acknowledged(*rsp.StopAcknowledgment) (rsp.Reply, error) {
 // stopReasons answers "?" in non-stop: the first of the threads that are
 // stopped; the others follow in answer to vStopped.
 func (s *session) stopReasons() (rsp.Reply, error) {
+	if s.lldb() {
+		return s.stopReasonsLLDB()
+	}
 	s.table.ReportAgain()
 	return s.acknowledged(nil)
 }

@@ -12,6 +12,9 @@ import (
 // kill answers k, which has no reply: every process is killed, and unless the
 // server is to stay for more the session is over.
 func (s *session) kill(*rsp.Kill) (rsp.Reply, error) {
+	if s.lldb() && s.table.NonStop() {
+		return s.killLLDB()
+	}
 	return nil, s.killAll()
 }
 
@@ -167,9 +170,14 @@ func (s *session) attach(request *rsp.Attach) (rsp.Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.table.NonStop() {
+	if s.table.NonStop() && !s.lldb() {
 		// It goes on running until the client stops it.
 		return rsp.OK{}, nil
+	}
+	if s.table.NonStop() {
+		if err := s.table.StopProcess(process); err != nil {
+			return nil, err
+		}
 	}
 	return s.begin(process)
 }

@@ -64,6 +64,11 @@ func (s *session) vCont(request *rsp.VCont) (rsp.Reply, error) {
 			if err := s.permitOperation(rsp.AllowStop); err != nil {
 				return nil, err
 			}
+			if s.table.NonStop() && s.lldb() {
+				if asked.HasThread && asked.Thread.TID != rsp.All {
+					return nil, coded(codeTwoProcesses, "one thread of a process cannot be stopped alone")
+				}
+			}
 			// In all-stop everything is stopped already.
 			if s.table.NonStop() {
 				matched.action.Kind = threads.Halt
@@ -73,6 +78,9 @@ func (s *session) vCont(request *rsp.VCont) (rsp.Reply, error) {
 	}
 	if s.lldb() && !s.table.NonStop() && !s.oneProcess(s.actions) {
 		return nil, coded(codeTwoProcesses, "threads of several processes cannot be resumed at once")
+	}
+	if s.lldb() && s.table.NonStop() {
+		return s.steerLLDB()
 	}
 	return s.resume()
 }
@@ -137,6 +145,9 @@ func (s *session) resumeOld(request *rsp.Resume) (rsp.Reply, error) {
 		}
 		s.actions = append(s.actions, matchedAction{all, threads.Action{Kind: threads.Continue}})
 	}
+	if s.lldb() && s.table.NonStop() {
+		return s.steerLLDB()
+	}
 	return s.resume()
 }
 
@@ -144,6 +155,13 @@ func (s *session) ctrlC(*rsp.CtrlC) (rsp.Reply, error) {
 	if !s.table.NonStop() {
 		// Everything is stopped: the interrupt has crossed the stop.
 		return rsp.OK{}, nil
+	}
+	if s.lldb() {
+		process, err := s.process()
+		if err != nil {
+			return nil, err
+		}
+		return rsp.OK{}, s.halt(process)
 	}
 	if err := s.table.Interrupt(); err != nil {
 		return nil, err

@@ -97,7 +97,7 @@ func (s *session) forwardOutput() error {
 		if len(text) == 0 {
 			break
 		}
-		if err := s.conn.Send(rsp.ConsoleOutput(text)); err != nil {
+		if err := s.sendOutput(rsp.ConsoleOutput(text)); err != nil {
 			return connectionError{err}
 		}
 	}

@@ -27,8 +27,8 @@ func (s *session) stopped(stop threads.Stop) rsp.Reply {
 		}
 		return s.errorReply(rsp.Error{Code: 1, Text: "no thread is left that was resumed"})
 	}
-	if !s.table.NonStop() {
-		// In non-stop the client itself chooses the threads that it asks about.
+	if !s.table.NonStop() || s.lldb() {
+		// In non-stop gdb itself chooses the threads that it asks about.
 		s.selectLWP(stop.LWP)
 	}
 	if reply := s.announce(stop); reply != nil {

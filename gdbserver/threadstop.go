@@ -25,7 +25,7 @@ type why struct {
 // explain finds the words for a stop (lldbgdbremote.md, "Stop reply packet
 // extensions"). A process that has just been launched, or attached to, has
 // stopped by SIGSTOP, as far as lldb is concerned, and so has one that was
-// interrupted.
+// interrupted, or told to stop.
 func explain(stop threads.Stop) why {
 	switch stop.Kind {
 	case threads.Signalled, threads.GroupStopped:
@@ -104,9 +104,13 @@ func (s *session) stopOf(stop threads.Stop) *rsp.ThreadStop {
 	reply := &rsp.ThreadStop{Signal: int(w.signal), Thread: threadID(lwp), Multiprocess: s.client.multiprocess,
 		Name: threadName(lwp), Registers: s.expedited, Reason: w.reason, Description: w.description,
 		Watch: w.watch, Address: w.address, Fork: w.fork, Child: w.child}
-	if stop.Kind == threads.Halted {
-		reply.Signal, reply.Reason = 0, ""
-	}
+	return reply
+}
+
+// noStopOf is stopOf for a thread that has stopped because another one did.
+func (s *session) noStopOf(lwp *threads.LWP) *rsp.ThreadStop {
+	reply := s.stopOf(threads.Stop{LWP: lwp, PID: lwp.Process.PID})
+	reply.Signal, reply.Reason, reply.Description = 0, "", ""
 	return reply
 }
 
@@ -204,10 +208,9 @@ func (s *session) threadStopInfo(request *rsp.ThreadStopInfo) (rsp.Reply, error)
 		return nil, coded(codeUnknownThread, "one thread has to be named")
 	}
 	stop, has := itsStop(lwp, s.current())
-	stop.LWP, stop.PID = lwp, lwp.Process.PID
-	reply := s.stopOf(stop)
 	if !has {
-		reply.Signal, reply.Reason, reply.Description = 0, "", ""
+		return s.noStopOf(lwp), nil
 	}
-	return reply, nil
+	stop.LWP, stop.PID = lwp, lwp.Process.PID
+	return s.stopOf(stop), nil
 }

@@ -284,6 +284,16 @@ type MemoryRegionQuery struct {
 // Packet returns PacketMemoryRegionInfo.
 func (*MemoryRegionQuery) Packet() PacketName { return PacketMemoryRegionInfo }
 
+// OutputAcknowledgment is vStdio: the client has taken in the notification
+// "Stdio", or the answer to the last vStdio. The answer is the next ConsoleOutput,
+// or OK if there is none.
+type OutputAcknowledgment struct{}
+
+var theOutputAcknowledgment = &OutputAcknowledgment{}
+
+// Packet returns PacketOutputAcknowledgment.
+func (*OutputAcknowledgment) Packet() PacketName { return PacketOutputAcknowledgment }
+
 // SaveRegisterState is QSaveRegisterState: keep a copy of all registers. The
 // answer is Decimal, by which RestoreRegisterState names it.
 type SaveRegisterState struct{ ThreadSuffix }

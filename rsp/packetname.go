@@ -67,6 +67,7 @@ const (
 	PacketVContQuery
 	PacketCtrlC
 	PacketStopAcknowledgment
+	PacketOutputAcknowledgment
 	PacketKillProcess
 	PacketMustReplyEmpty
 	PacketRun
@@ -196,14 +197,15 @@ var packetNames = [PacketCount]string{
 	PacketThreadEvents:         "QThreadEvents",
 	PacketThreadOptions:        "QThreadOptions",
 
-	PacketAttach:             "vAttach",
-	PacketVCont:              "vCont",
-	PacketVContQuery:         "vCont?",
-	PacketCtrlC:              "vCtrlC",
-	PacketStopAcknowledgment: "vStopped",
-	PacketKillProcess:        "vKill",
-	PacketMustReplyEmpty:     "vMustReplyEmpty",
-	PacketRun:                "vRun",
+	PacketAttach:               "vAttach",
+	PacketVCont:                "vCont",
+	PacketVContQuery:           "vCont?",
+	PacketCtrlC:                "vCtrlC",
+	PacketStopAcknowledgment:   "vStopped",
+	PacketOutputAcknowledgment: "vStdio",
+	PacketKillProcess:          "vKill",
+	PacketMustReplyEmpty:       "vMustReplyEmpty",
+	PacketRun:                  "vRun",
 
 	PacketFileClose:    "vFile:close",
 	PacketFileFstat:    "vFile:fstat",

@@ -222,6 +222,8 @@ func (p *Parser) parseV(s *scanner) Request {
 		return parseRun(s)
 	case "vStopped":
 		return bare(s, PacketStopAcknowledgment, theStopAcknowledgment)
+	case "vStdio":
+		return bare(s, PacketOutputAcknowledgment, theOutputAcknowledgment)
 	case "vAttachName":
 		return parseAttachNamed(s, PacketAttachName)
 	case "vAttachOrWait":

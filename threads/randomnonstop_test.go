@@ -18,6 +18,9 @@ type randomNonStop struct {
 	// hundred rounds, the mode is changed.
 	early   bool
 	changes int
+	// wholly says that a process is stopped as a whole when a thread of it is
+	// reported.
+	wholly bool
 	// stopped are the LWPs that the client knows to be stopped, orders what
 	// each was last told to do, and halted those that were told to stop.
 	stopped, halted map[*LWP]bool
@@ -46,6 +49,7 @@ func newRandomNonStop(seed uint64) randomNonStop {
 	case 1:
 		n.early, n.changes = n.random.IntN(2) == 0, n.random.IntN(30)
 	}
+	n.wholly = rand.New(rand.NewPCG(seed, 5)).IntN(3) == 0
 	return n
 }
 
@@ -263,7 +267,32 @@ func (c *randomClient) heard(stop Stop) {
 			c.knowsStopped(lwp)
 		}
 	}
+	if n.wholly && stop.LWP != nil {
+		c.stopWholly(stop.LWP.Process)
+	}
 	c.check()
+}
+
+// stopWholly stops all LWPs of a process.
+func (c *randomClient) stopWholly(process *Process) {
+	c.note("stop process %d", process.PID)
+	c.must("stop a process", c.table.StopProcess(process))
+	// Where another thread has executed a program, the report of the leader is
+	// still to be taken in.
+	unacknowledged := c.nonStop.unacknowledged
+	c.forgetExeced()
+	c.nonStop.unacknowledged = unacknowledged
+	for _, lwp := range process.LWPs() {
+		if lwp.unreported {
+			continue
+		}
+		if lwp.Resumed() {
+			c.failf("thread %d goes on though its process was stopped", lwp.TID)
+		}
+		if !lwp.Ending() {
+			c.knowsStopped(lwp)
+		}
+	}
 }
 
 // acknowledge takes in the last report, and those that are there already.
