@@ -64,10 +64,8 @@ func (s *session) vCont(request *rsp.VCont) (rsp.Reply, error) {
 			if err := s.permitOperation(rsp.AllowStop); err != nil {
 				return nil, err
 			}
-			if s.table.NonStop() && s.lldb() {
-				if asked.HasThread && asked.Thread.TID != rsp.All {
-					return nil, coded(codeTwoProcesses, "one thread of a process cannot be stopped alone")
-				}
+			if s.lldb() && s.table.NonStop() && asked.HasThread && asked.Thread.TID != rsp.All {
+				return nil, coded(codeTwoProcesses, "one thread of a process cannot be stopped alone")
 			}
 			// In all-stop everything is stopped already.
 			if s.table.NonStop() {

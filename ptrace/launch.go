@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -62,6 +63,36 @@ const (
 // with it stopped before its first instruction (an Execed event). The error is
 // a *LaunchError when the program cannot be executed; then nothing is left.
 func (t *Tracer) Launch(program Program) (pid int, err error) {
+	for {
+		pid, err := t.launchOnce(program)
+		if err != nil {
+			return 0, err
+		}
+		preempted, err := t.preempted(pid)
+		if err != nil {
+			t.abandon(pid)
+			return 0, err
+		}
+		if !preempted {
+			return pid, nil
+		}
+		// It has not executed anything, and nobody knows of it.
+		t.abandon(pid)
+	}
+}
+
+// preempted tells whether a SIGURG waits for a program that was just executed,
+// which the Go runtime of the launcher has sent to its thread too late for
+// discardPreemption: the kernel keeps what a tracee ignores for its tracer to
+// see (kernel/signal.c, sig_ignored).
+func (t *Tracer) preempted(pid int) (bool, error) {
+	var infos [8]Siginfo
+	n, err := t.PendingSignals(pid, 0, infos[:])
+	return slices.ContainsFunc(infos[:n], func(info Siginfo) bool { return info.Signal() == unix.SIGURG }), err
+}
+
+// launchOnce is Launch, but for what the launcher may leave to the program.
+func (t *Tracer) launchOnce(program Program) (pid int, err error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return 0, fmt.Errorf("cannot run %s: %w", program.Path, err)

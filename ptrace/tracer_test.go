@@ -2,7 +2,9 @@ package ptrace
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"testing"
 
@@ -96,6 +98,54 @@ func TestLaunchStopsBeforeFirstInstruction(t *testing.T) {
 			t.Errorf("%v %v", event, err)
 		}
 	})
+}
+
+// TestLaunchLeavesNoSignal sends the launcher what the Go runtime sends its
+// threads: none of it may reach the program.
+func TestLaunchLeavesNoSignal(t *testing.T) {
+	stop := make(chan struct{})
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for child := 0; ; {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if child == 0 {
+				child = firstChild(t)
+			} else if err := unix.Tgkill(child, child, unix.SIGURG); err != nil {
+				return
+			}
+		}
+	}()
+	onTracer(t, func(tracer *Tracer) {
+		pid := launch(t, tracer, "/bin/true")
+		defer tracer.abandon(pid)
+		if left, err := tracer.preempted(pid); left || err != nil {
+			t.Errorf("a signal waits for the program: %v, %v", left, err)
+		}
+		close(stop)
+	})
+	<-stopped
+}
+
+// firstChild finds a child of this process, 0 if there is none.
+func firstChild(t *testing.T) int {
+	paths, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		t.Error(err)
+	}
+	for _, path := range paths {
+		var child int
+		if text, err := os.ReadFile(path); err == nil {
+			if n, _ := fmt.Sscan(string(text), &child); n == 1 {
+				return child
+			}
+		}
+	}
+	return 0
 }
 
 func TestLaunchOfWhatIsNoProgram(t *testing.T) {
