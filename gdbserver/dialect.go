@@ -31,6 +31,19 @@ import (
 //   - Nothing is run-length encoded: Delve does not decode that in binary data.
 //   - execve is reported without having been asked for.
 //   - The kill of what is debugged is answered.
+//   - "?" is not answered while the program runs: Delve sends it after ten seconds
+//     of silence, in case that the stop was forgotten, and takes any answer for a
+//     stop.
+//
+// Delve speaks LLDB's dialect, but for what it does not do as lldb does:
+//
+//   - It asks for no signal to be passed, and gives each but those that a debugger
+//     makes back to the program, whatever they are: they are passed without a
+//     report. The Go runtime interrupts its threads with hundreds of SIGURG a
+//     second, each of which would stop the program. As a client of debugserver it
+//     takes signal 17, Linux's SIGCHLD, for macOS's SIGSTOP and would keep it.
+//   - A vector register is one register, which it shows by the name of its SSE
+//     part; of several that overlap it would show and write one after the other.
 
 // extended is what was agreed on in LLDB's dialect alone.
 type extended struct {
@@ -70,6 +83,18 @@ func dialectOf(request *rsp.SupportedQuery, before rsp.Dialect) rsp.Dialect {
 	}
 	return before
 }
+
+// isDelve tells whether a client that speaks LLDB's dialect is Delve: it says
+// no-resumed, as gdb does, which lldb never did.
+func isDelve(request *rsp.SupportedQuery) bool { return request.Has("no-resumed") }
+
+// keptByDelve are the signals that Delve looks at: those that breakpoints, steps
+// and interrupts end in.
+var keptByDelve = func() (kept threads.SignalSet) {
+	kept.Add(unix.SIGTRAP)
+	kept.Add(unix.SIGSTOP)
+	return kept
+}()
 
 // speak changes the session's dialect.
 func (s *session) speak(dialect rsp.Dialect) {

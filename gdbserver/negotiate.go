@@ -28,6 +28,7 @@ func (s *session) supported(request *rsp.SupportedQuery) (rsp.Reply, error) {
 	}
 	if s.lldb() {
 		s.client.takeLLDB()
+		s.client.delve = isDelve(request)
 	}
 	s.applyClient()
 	features := rsp.Features{{Name: "PacketSize", State: rsp.FeatureValue, Value: fmt.Sprintf("%x", s.conn.MaxPacket())}}
@@ -73,6 +74,9 @@ func (s *session) applyClient() {
 		Fork:  s.client.forkEvents && s.client.multiprocess,
 		VFork: s.client.vforkEvents && s.client.multiprocess,
 		Exec:  s.client.execEvents || s.lldb(),
+	}
+	if s.client.delve {
+		s.table.Pass = ^keptByDelve
 	}
 	// What the last client wanted of them is not what this one does.
 	for _, process := range s.table.Processes() {

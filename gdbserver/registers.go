@@ -18,6 +18,7 @@ type descriptions struct {
 	amd64, amd64ShadowStack, i386 *description.Description
 	plainAMD64, plainI386         *description.Description
 	lldbAMD64, lldbI386           *description.Description
+	delve                         *description.Description
 }
 
 // once makes a description when it is asked for.
@@ -69,11 +70,27 @@ func (d *descriptions) lldb(lwp *threads.LWP) *description.Description {
 	return once(&d.lldbAMD64, func() *description.Description { return d.general(lwp).ForLLDB() })
 }
 
+// delve64 is the description for Delve, which knows 64-bit programs alone.
+func (d *descriptions) delve64(lwp *threads.LWP) *description.Description {
+	if lwp.Process.Machine() == elf.EM_386 {
+		return d.lldb(lwp)
+	}
+	return once(&d.delve, func() *description.Description { return d.general(lwp).ForDelve() })
+}
+
+// inLLDBDialect is the description for a client that speaks LLDB's dialect.
+func (s *session) inLLDBDialect(lwp *threads.LWP) *description.Description {
+	if s.client.delve {
+		return s.server.descriptions.delve64(lwp)
+	}
+	return s.server.descriptions.lldb(lwp)
+}
+
 // expeditedTable is the description whose expedited registers go with stop
 // replies.
 func (s *session) expeditedTable(lwp *threads.LWP) *description.Description {
 	if s.lldb() {
-		return s.server.descriptions.lldb(lwp)
+		return s.inLLDBDialect(lwp)
 	}
 	return s.server.descriptions.general(lwp)
 }
@@ -83,7 +100,7 @@ func (s *session) expeditedTable(lwp *threads.LWP) *description.Description {
 // What a client expects that does not, GNU gdbserver has always given it.
 func (s *session) describe(lwp *threads.LWP) *description.Description {
 	if s.lldb() {
-		return s.server.descriptions.lldb(lwp)
+		return s.inLLDBDialect(lwp)
 	}
 	if s.client.targetDescription {
 		return s.server.descriptions.describe(lwp)

@@ -24,6 +24,8 @@ type client struct {
 	forkEvents, vforkEvents, execEvents, noResumed           bool
 	singleArgument                                           bool
 	targetDescription                                        bool
+	// delve says that it speaks LLDB's dialect as Delve does.
+	delve bool
 }
 
 // session is one client's time on the server.
@@ -421,6 +423,10 @@ func (s *session) takeWhileRunning(input rsp.Input) error {
 			reply = s.errorReply(err)
 		}
 		return s.sendWhileRunning(reply)
+	case *rsp.StopReasonQuery:
+		if s.lldb() {
+			return nil
+		}
 	case *rsp.Unknown:
 		return s.sendWhileRunning(rsp.Empty{})
 	}

@@ -30,6 +30,9 @@ const (
 
 	// shadowStackPointer is State.ShadowStackPointer.
 	shadowStackPointer
+
+	// xsaveHalves is the bytes of two other registers of the XSAVE area.
+	xsaveHalves
 )
 
 // source is where a register's bytes live.
@@ -51,6 +54,9 @@ type source struct {
 	size    int
 	mask    uint32
 	initial uint32
+
+	// halves are those of xsaveHalves, the lower first.
+	halves *[2]Register
 }
 
 func (s *source) set() Sets {
@@ -101,6 +107,8 @@ func (d *Description) appendAvailable(dst []byte, r *Register, s *State) []byte 
 		return binary.LittleEndian.AppendUint64(dst, s.ShadowStackPointer)
 	case xsaveMXCSR:
 		return binary.LittleEndian.AppendUint32(dst, d.layout.MXCSR(s.XState))
+	case xsaveHalves:
+		return d.appendAvailable(d.appendAvailable(dst, &src.halves[0], s), &src.halves[1], s)
 	}
 
 	inUse := d.layout.InUse(s.XState, int(src.component))
@@ -232,6 +240,16 @@ func (d *Description) store(r *Register, value []byte, s *State) {
 	case shadowStackPointer:
 		s.ShadowStackPointer = binary.LittleEndian.Uint64(value)
 		return
+	case xsaveHalves:
+		for i := range src.halves {
+			half := &src.halves[i]
+			// One that stays as it is need not come into use.
+			if !d.holds(half, value[:half.Size()], s) {
+				d.store(half, value[:half.Size()], s)
+			}
+			value = value[half.Size():]
+		}
+		return
 	}
 
 	if src.component != ptrace.ComponentPKRU {
@@ -265,8 +283,8 @@ func integer(b []byte) uint32 {
 	return binary.LittleEndian.Uint32(b)
 }
 
-// maxRegisterSize is the size in bytes of the widest register, zmm's half.
-const maxRegisterSize = 32
+// maxRegisterSize is the size in bytes of the widest register, a whole zmm.
+const maxRegisterSize = 64
 
 var zeros [maxRegisterSize]byte
 
