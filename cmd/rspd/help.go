@@ -66,7 +66,8 @@ Debug options:
 
 const helpTail = `
 rspd gdbserver takes lldb-server's command line, as does this program when it
-is called by that name.  rspd doctor says whether this machine lets programs
+is called by that name; debugserver's, as Delve calls it, is known by its
+options.  rspd doctor says whether this machine lets programs
 be debugged, and what to do if not.  rspd console COMM talks to a server
 packet by packet.
 `

@@ -56,68 +56,23 @@ type lldbServerOptions struct {
 	logChannels    string
 }
 
-// parseLLDBServer reads the arguments behind "gdbserver". Options have one dash
-// or two, and their values stand behind "=" or in the next argument.
+// parseLLDBServer reads the arguments behind "gdbserver".
 func parseLLDBServer(args []string) (lldbServerOptions, error) {
 	o := lldbServerOptions{fd: -1, pipe: -1}
-	number := func(target *int) func(string) error {
-		return func(value string) error {
-			n, err := strconv.Atoi(value)
-			if err != nil || n < 0 {
-				return complaintf("%q is not a descriptor.", value)
-			}
-			*target = n
-			return nil
-		}
-	}
-	text := func(target *string) func(string) error {
-		return func(value string) error { *target = value; return nil }
-	}
-	valued := map[string]func(string) error{
-		"attach": text(&o.attach), "fd": number(&o.fd), "named-pipe": text(&o.namedPipe), "pipe": number(&o.pipe),
-		"log-file": text(&o.logFile), "log-channels": text(&o.logChannels),
-	}
-	short := map[string]string{"l": "log-file", "c": "log-channels", "P": "named-pipe"}
 	nothing := false
-	alone := map[string]*bool{"reverse-connect": &o.reverseConnect, "setsid": &o.setsid, "S": &o.setsid,
-		"native-regs": &nothing, "r": &nothing}
-	for i := 0; i < len(args); i++ {
-		arg := args[i]
-		if arg == "--" {
-			o.program = args[i+1:]
-			break
-		}
-		if !strings.HasPrefix(arg, "-") || arg == "-" {
-			if o.comm != "" {
-				// What follows the address is the program, "--" or not.
-				o.program = args[i:]
-				break
-			}
-			o.comm = arg
-			continue
-		}
-		name, value, joined := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-		if long, found := short[name]; found {
-			name = long
-		}
-		if flag, found := alone[name]; found && !joined {
-			*flag = true
-			continue
-		}
-		set, found := valued[name]
-		if !found {
-			return o, complaintf("lldb-server: unrecognized option '%s'", arg)
-		}
-		if !joined {
-			if i++; i == len(args) {
-				return o, complaintf("lldb-server: option '%s' requires an argument", arg)
-			}
-			value = args[i]
-		}
-		if err := set(value); err != nil {
-			return o, err
-		}
+	words, err := llvmOptions{
+		program: "lldb-server",
+		valued: map[string]func(string) error{
+			"attach": text(&o.attach), "fd": descriptor(&o.fd), "named-pipe": text(&o.namedPipe), "pipe": descriptor(&o.pipe),
+			"log-file": text(&o.logFile), "log-channels": text(&o.logChannels),
+		},
+		alone: map[string]*bool{"reverse-connect": &o.reverseConnect, "setsid": &o.setsid, "native-regs": &nothing},
+		short: map[string]string{"l": "log-file", "c": "log-channels", "P": "named-pipe", "S": "setsid", "r": "native-regs"},
+	}.parse(args)
+	if err != nil {
+		return o, err
 	}
+	o.comm, o.program = words.address, words.program
 	if o.comm == "" && o.fd < 0 {
 		return o, complaint("lldb-server: where the client comes from is missing: HOST:PORT or --fd=N")
 	}

@@ -24,6 +24,9 @@ func main() {
 	if asLLDBServer(os.Args[0]) {
 		os.Exit(runAsLLDBServer(os.Args[1:]))
 	}
+	if asDebugserver(os.Args) {
+		os.Exit(runAsDebugserver(os.Args[1:]))
+	}
 	os.Exit(run(os.Args[1:]))
 }
 
