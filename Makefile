@@ -7,7 +7,7 @@ export PATH := $(patsubst %/,%,$(dir $(GO))):$(PATH)
 # Packages whose tests are not bound to a kernel's ptrace stops.
 race = ./rsp/... ./gdbserver/... ./threads/...
 
-.PHONY: all build demo test check unit race bench conformance conformance-fast conformance-lldb suite clean
+.PHONY: all build demo test check unit race bench conformance conformance-fast conformance-lldb conformance-delve conformance-delve-fast suite clean
 
 all: build
 
@@ -51,6 +51,16 @@ conformance-lldb: build
 	./test/install dpkg-source xz python3
 	./test/conformance/lldb/fetch build/lldb-suite
 	./test/conformance/lldb/compare build/lldb-suite build/rspd $(TESTS)
+
+# Delve's own tests, of which TESTS are regular expressions, such as
+# proc/TestStep; FLAGS as "go run ./test/conformance/delve -help" lists them.
+conformance-delve: build
+	./test/install gcc
+	$(GO) run ./test/conformance/delve $(FLAGS) $(TESTS)
+
+conformance-delve-fast: build
+	./test/install gcc
+	$(GO) run ./test/conformance/delve -list test/conformance/delve/fast.txt $(FLAGS)
 
 suite: build
 	./test/install gcc g++ gdb gdbserver runtest make dpkg-source xz libc6-dbg

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestParseExceptions(t *testing.T) {
+	const text = "# a comment\n\nproc/TestA\n\tthe one\n\treason\n[debugserver]\nproc/TestB\n\tanother\n[native]\nproc/TestC\n\ta third\n"
+	for in, want := range map[form]map[string]string{
+		asLLDBServer:  {"proc/TestA": "the one reason"},
+		asDebugserver: {"proc/TestA": "the one reason", "proc/TestB": "another"},
+		native:        {"proc/TestA": "the one reason", "proc/TestC": "a third"},
+	} {
+		if got, err := parseExceptions(strings.NewReader(text), in); err != nil || !maps.Equal(got, want) {
+			t.Errorf("%s: %v, %v", in, got, err)
+		}
+	}
+	for _, text := range []string{"proc/TestA\n", "proc/TestA\nproc/TestB\n\twhy\n", "\twhy\n", "proc/TestA\n\twhy\nproc/TestA\n\twhy\n"} {
+		if got, err := parseExceptions(strings.NewReader(text), native); err == nil {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+// TestListsExist holds the files in the repository to their form.
+func TestListsExist(t *testing.T) {
+	for _, in := range []form{asLLDBServer, asDebugserver, native} {
+		if exceptions, err := readExceptions("exceptions.txt", in); err != nil || len(exceptions) == 0 {
+			t.Errorf("%v, %v", exceptions, err)
+		}
+	}
+}
+
+func TestOutcome(t *testing.T) {
+	for _, test := range []struct {
+		text    string
+		success bool
+		want    outcome
+	}{
+		{"=== RUN   TestA\n    --- FAIL: TestA/sub (0.1s)\n--- PASS: TestA (0.10s)\nPASS\n", true, passed},
+		{"--- PASS: TestA (0.10s)\npanic: at the end\n", false, failed},
+		{"--- FAIL: TestA (0.10s)\nFAIL\n", false, failed},
+		{"--- SKIP: TestA (0.10s)\nPASS\n", true, skipped},
+		{"--- PASS: TestAnother (0.10s)\nPASS\n", true, failed},
+		{"testing: warning: no tests to run\nPASS\n", true, failed},
+		{"panic: test timed out after 1m0s\n", false, slow},
+	} {
+		if got := outcomeOf("TestA", []byte(test.text), test.success); got != test.want {
+			t.Errorf("%q: %s, want %s", test.text, got, test.want)
+		}
+	}
+}
+
+func TestSummary(t *testing.T) {
+	of := func(name string, what outcome) result { return result{test: test{"proc", name}, outcome: what} }
+	excused := map[string]string{"proc/TestKnown": "a reason"}
+	for _, test := range []struct {
+		results []result
+		want    string
+		fails   bool
+	}{
+		{[]result{of("TestA", passed), of("TestB", skipped), of("TestKnown", failed)}, "FAIL, as is known: proc/TestKnown\n    a reason", false},
+		{[]result{of("TestA", passed), of("TestKnown", passed)}, "passes, although it is an exception: proc/TestKnown", false},
+		{[]result{of("TestA", passed), of("TestB", flaky)}, "FLAKY: proc/TestB", false},
+		{[]result{of("TestA", passed), of("TestB", slow)}, "TIMEOUT: proc/TestB", true},
+		{[]result{of("TestA", passed), of("TestB", failed)}, "as native: 1 pass, 1 fail, 0 time out", true},
+		{[]result{of("TestB", skipped)}, "0 pass", true},
+	} {
+		var text bytes.Buffer
+		if err := summarize(&text, native, test.results, excused); (err != nil) != test.fails || !strings.Contains(text.String(), test.want) {
+			t.Errorf("%v: %v\n%s", test.results, err, &text)
+		}
+	}
+}
+
+// TestKeptBuild builds a fixture once, and others each time.
+func TestKeptBuild(t *testing.T) {
+	root := t.TempDir()
+	fixtures, other, kept := filepath.Join(root, "_fixtures"), filepath.Join(root, "other"), filepath.Join(root, "kept")
+	for _, directory := range []string{fixtures, other, kept} {
+		if err := os.Mkdir(directory, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A go command that counts its calls, and makes a file of its arguments.
+	calls := filepath.Join(root, "calls")
+	fake := filepath.Join(root, "go")
+	const script = "#!/bin/sh\necho \"$@\" >>\"$CALLS\"\ntest \"$1\" = build || exit 3\necho \"$2\" >\"$4\"\n"
+	if err := os.WriteFile(fake, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CALLS", calls)
+	t.Setenv(realGo, fake)
+	t.Setenv(fixturesPath, kept)
+	result := filepath.Join(root, "result")
+	for _, step := range []struct {
+		directory    string
+		args         []string
+		status, runs int
+	}{
+		{fixtures, []string{"build", "-flag", "-o", result, "a.go"}, 0, 1},
+		{fixtures, []string{"build", "-flag", "-o", result, "a.go"}, 0, 1},
+		{fixtures, []string{"build", "-other", "-o", result, "a.go"}, 0, 2},
+		{fixtures, []string{"version"}, 3, 3},
+		{fixtures, []string{"build", "-flag", "-o", filepath.Join(root, "new", "result"), "a.go"}, 0, 3},
+		{other, []string{"build", "-flag", "-o", result, "a.go"}, 0, 4},
+		{other, []string{"build", "-flag", "-o", result, "a.go"}, 0, 5},
+	} {
+		t.Chdir(step.directory)
+		if status, err := keptBuild(step.args); err != nil || status != step.status {
+			t.Fatalf("%v: %d, %v", step.args, status, err)
+		}
+		text, err := os.ReadFile(calls)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if runs := bytes.Count(text, []byte("\n")); runs != step.runs {
+			t.Errorf("%s: %v: go ran %d times, want %d", step.directory, step.args, runs, step.runs)
+		}
+		if step.status != 0 {
+			continue
+		}
+		if made, err := os.ReadFile(step.args[3]); err != nil || string(made) != step.args[1]+"\n" {
+			t.Errorf("%v: %q, %v", step.args, made, err)
+		}
+	}
+}
+
+func TestKillMarked(t *testing.T) {
+	const mark = markName + "=of TestKillMarked"
+	process := exec.Command("sh", "-c", "cat & cat & wait")
+	process.Env = append(process.Environ(), mark)
+	input, err := process.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer input.Close()
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan bool)
+	go func() {
+		_ = process.Wait()
+		close(ended)
+	}()
+	for found := []int(nil); !slices.Contains(found, process.Process.Pid); {
+		if found, err = marked(mark); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := killMarked(mark); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	if left, err := marked(mark); err != nil || len(left) > 0 {
+		t.Errorf("%v are left, %v", left, err)
+	}
+}
