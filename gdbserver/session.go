@@ -40,6 +40,9 @@ type session struct {
 	epoll int
 	// extended is what LLDB's dialect has agreed on besides.
 	extended extended
+	// firstReason says that the stop that was told last is the first answer to
+	// "?" in non-stop.
+	firstReason bool
 	// refused are the operations that the client may not ask for.
 	refused rsp.Allowances
 	// modeChosen says that the client has chosen between all-stop and non-stop.

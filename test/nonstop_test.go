@@ -306,3 +306,27 @@ func TestNonStopKillOne(t *testing.T) {
 	g.grows("ticks[2]")
 	g.ends(v)
 }
+
+// TestConnectToStoppedThreads connects a gdb in non-stop to a program of which
+// several threads are stopped.
+func TestConnectToStoppedThreads(t *testing.T) {
+	for name, mode := range map[string]string{"non-stop": "set non-stop on", "all-stop in non-stop": "maintenance set target-non-stop on"} {
+		t.Run(name, func(t *testing.T) {
+			s := newSession(t)
+			program := native(t, "ticks.c", inferiors.NoPIE)
+			inferior := s.start(program, "4")
+			s.eventually("all threads", func() bool { return strings.TrimSpace(statusField(inferior.pid, "Threads")) == "4" })
+			v := s.attach(inferior.pid)
+			g := s.connected(v, program, mode)
+			s.eventually("all threads are told to be stopped", func() bool {
+				return strings.Count(g.run("info threads"), "Thread ") == 4 && !strings.Contains(g.run("info threads"), "(running)")
+			})
+			g.matches("thread 3", "Switching to thread 3")
+			g.matches("backtrace", "count")
+			g.runs("set var finish=1", "detach")
+			if status := inferior.wait(); status != 7 {
+				t.Errorf("the program ends with status %d, want 7", status)
+			}
+		})
+	}
+}

@@ -75,9 +75,13 @@ func (t *Table) ReportAgain() {
 // answer is the next report, if there is one already; Wait makes those that
 // come later.
 func (t *Table) Acknowledge() (Stop, bool, error) {
-	t.told, t.unacknowledged = Stop{}, false
+	t.TakenIn()
 	return t.report()
 }
+
+// TakenIn says that the client has taken in what was reported last. What else
+// there is to report comes out of Wait.
+func (t *Table) TakenIn() { t.told, t.unacknowledged = Stop{}, false }
 
 // reportedAgain is the next LWP that ReportAgain chose.
 func (t *Table) reportedAgain() (Stop, bool) {
