@@ -5,7 +5,7 @@ endif
 export PATH := $(patsubst %/,%,$(dir $(GO))):$(PATH)
 
 # Packages whose tests are not bound to a kernel's ptrace stops.
-race = ./rsp/... ./gdbserver/... ./threads/...
+race = ./rsp/... ./gdbserver/... ./threads/... ./host/... ./platform/...
 
 .PHONY: all build demo test check unit race bench conformance conformance-fast conformance-lldb conformance-delve conformance-delve-fast suite clean
 

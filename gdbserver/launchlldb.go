@@ -26,17 +26,9 @@ func (s *session) launchArguments(request *rsp.LaunchArguments) (rsp.Reply, erro
 	return rsp.OK{}, s.watch()
 }
 
-// launchSuccess answers qLaunchSuccess: OK, or 'E' and a sentence.
+// launchSuccess answers qLaunchSuccess.
 func (s *session) launchSuccess(rsp.Extension) (rsp.Reply, error) {
-	if err := s.extended.launchFailure; err != nil {
-		return rsp.Text("E" + strings.Map(func(r rune) rune {
-			if strings.ContainsRune("#$*}", r) {
-				return '?'
-			}
-			return r
-		}, err.Error())), nil
-	}
-	return rsp.OK{}, nil
+	return host.LaunchSuccess(s.extended.launchFailure), nil
 }
 
 // launchFailure words the failure of an execve(2) as LLDB's clients look for it.
@@ -82,6 +74,7 @@ const lookInterval = 10 * time.Millisecond
 // awaitProcess waits for a process of that name that is not among the given ones.
 // An interrupt, or the client's end, ends it.
 func (s *session) awaitProcess(program string, known []int) (int, error) {
+	s.server.options.Connections.Debug("waiting for a program", "name", program, "known", known)
 	old := map[int]bool{}
 	for _, pid := range known {
 		old[pid] = true

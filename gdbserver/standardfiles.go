@@ -11,8 +11,7 @@ import (
 
 // setStandardFile answers QSetSTDIN, QSetSTDOUT and QSetSTDERR.
 func (s *session) setStandardFile(request *rsp.SetStandardFile) (rsp.Reply, error) {
-	index := map[rsp.PacketName]int{rsp.PacketSetStandardInput: 0, rsp.PacketSetStandardOutput: 1, rsp.PacketSetStandardErrors: 2}
-	s.server.startup.files[index[request.Name]] = request.Path
+	s.server.startup.files.Set(request)
 	return rsp.OK{}, nil
 }
 

@@ -2,14 +2,9 @@ package gdbserver
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"rspd/host"
 	"rspd/ptrace"
@@ -120,43 +115,10 @@ func unquote(text string) ([]string, error) {
 	return arguments, nil
 }
 
-// notFound is the error for a program, named without a directory, that does not
-// exist. It ends as a shell's message does, which tools look for.
-type notFound string
-
-func (n notFound) Error() string {
-	return fmt.Sprintf("cannot run %s, neither here nor in the PATH: exec: %[1]s: not found", string(n))
-}
-
-// Is makes it an ENOENT as for a program that is named with its directory.
-func (n notFound) Is(target error) bool { return target == unix.ENOENT }
-
-// resolve finds the file of a program as gdbserver does: a name without a
-// slash may be in the server's directory, or else in the PATH.
-func resolve(program string) (string, error) {
-	if !strings.Contains(program, "/") {
-		if info, err := os.Stat(program); err != nil || info.IsDir() {
-			path, err := exec.LookPath(program)
-			if err != nil {
-				return "", notFound(program)
-			}
-			return filepath.Abs(path)
-		}
-	}
-	path, err := filepath.Abs(program)
-	if err != nil {
-		return "", err
-	}
-	if err := unix.Access(path, unix.X_OK); err != nil {
-		return "", &ptrace.LaunchError{Path: path, Errno: err.(unix.Errno)}
-	}
-	return path, nil
-}
-
 // command makes the program to execute, and how many others come before the
 // one to debug: a shell, a wrapper.
 func (u *Startup) command() (ptrace.Program, int, error) {
-	path, err := resolve(u.Program)
+	path, err := host.FindProgram(u.Program)
 	if err != nil {
 		return ptrace.Program{}, 0, err
 	}
@@ -185,7 +147,7 @@ func (u *Startup) command() (ptrace.Program, int, error) {
 	words := append([]string{path}, arguments...)
 	program.Path = path
 	if len(u.Wrapper) > 0 {
-		if program.Path, err = resolve(u.Wrapper[0]); err != nil {
+		if program.Path, err = host.FindProgram(u.Wrapper[0]); err != nil {
 			return ptrace.Program{}, 0, err
 		}
 		words = append(slices.Clone(u.Wrapper), words...)

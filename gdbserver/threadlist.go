@@ -86,6 +86,12 @@ func (s *session) threadInfo(request *rsp.ThreadInfo) (rsp.Reply, error) {
 	if request.First {
 		s.threadList = s.threadList[:0]
 		s.listed(func(lwp *threads.LWP) { s.threadList = append(s.threadList, threadID(lwp)) })
+		if len(s.threadList) == 0 && s.lldb() {
+			// lldb takes an empty list for a target that has no ids, and for
+			// one process that runs (GetCurrentProcessAndThreadIDs in
+			// GDBRemoteCommunicationClient.cpp of LLVM's source).
+			return rsp.OK{}, nil
+		}
 	}
 	n := min(len(s.threadList), (s.conn.MaxPacket()-1)/rsp.MaxThreadIDLength)
 	list := rsp.ThreadList{Threads: s.threadList[:n], Multiprocess: s.client.multiprocess}

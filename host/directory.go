@@ -28,13 +28,20 @@ func outcome(err error) (rsp.Reply, error) {
 const allPermissions = 0o777
 
 // makeDirectory answers qPlatform_mkdir. lldb's command sends a mode of 0 where
-// its user has named none.
+// its user has named none. A directory that is there already is as good as made:
+// so lldb-server has it, and LLDB's own tests count on it.
 func makeDirectory(_ *Client, request *rsp.FilePermissions) (rsp.Reply, error) {
 	mode := request.Mode
 	if mode == 0 {
 		mode = allPermissions
 	}
-	return outcome(unix.Mkdir(request.Filename, mode))
+	err := unix.Mkdir(request.Filename, mode)
+	if err == unix.EEXIST {
+		if info, failure := os.Stat(request.Filename); failure == nil && info.IsDir() {
+			err = nil
+		}
+	}
+	return outcome(err)
 }
 
 // changeMode answers qPlatform_chmod.

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"rspd/rsp"
 )
 
 // Environment is what a client has changed in the environment of programs to be
@@ -61,6 +63,18 @@ func (e *Environment) Of(base []string) []string {
 // that it gets otherwise.
 type StandardFiles [3]string
 
+// Set names a file, or none.
+func (f *StandardFiles) Set(request *rsp.SetStandardFile) {
+	switch request.Name {
+	case rsp.PacketSetStandardInput:
+		f[0] = request.Path
+	case rsp.PacketSetStandardOutput:
+		f[1] = request.Path
+	case rsp.PacketSetStandardErrors:
+		f[2] = request.Path
+	}
+}
+
 // Open puts the files that are named into the places of the three descriptors and
 // returns them to be closed once the program has been started; what it had opened
 // before an error is closed.
@@ -88,4 +102,18 @@ func (f *StandardFiles) Open(places [3]**os.File) (opened []*os.File, err error)
 		*places[i] = file
 	}
 	return opened, nil
+}
+
+// LaunchSuccess answers qLaunchSuccess: how the launch went that ended in err,
+// which is nil for one that succeeded.
+func LaunchSuccess(err error) rsp.Reply {
+	if err == nil {
+		return rsp.OK{}
+	}
+	return rsp.Text("E" + strings.Map(func(r rune) rune {
+		if strings.ContainsRune("#$*}", r) {
+			return '?'
+		}
+		return r
+	}, err.Error()))
 }

@@ -14,6 +14,7 @@ var commands = map[string]func(args []string) int{
 	"console":   runConsole,
 	"doctor":    runDoctor,
 	"gdbserver": runLLDBServer,
+	"platform":  runPlatform,
 }
 
 func runDoctor(args []string) int {

@@ -28,3 +28,11 @@ func errnoText(err error) string {
 	text := errno.Error()
 	return strings.ToUpper(text[:1]) + text[1:]
 }
+
+// causedComplaint is a complaint whose cause callers may ask for.
+type causedComplaint struct {
+	complaint
+	cause error
+}
+
+func (c causedComplaint) Unwrap() error { return c.cause }

@@ -86,7 +86,7 @@ func parseDebugserver(args []string) (debugserverOptions, error) {
 	}
 	nothing := false
 	words, err := llvmOptions{
-		program: debugserverName,
+		complaints: debugserverComplaints,
 		valued: map[string]func(string) error{
 			"attach": text(&o.attach), "waitfor": text(&o.waitFor), "log-file": text(&o.logFile),
 			"waitfor-interval": number(&o.interval, time.Microsecond), "waitfor-duration": number(&o.during, time.Second),

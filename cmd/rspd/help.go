@@ -9,6 +9,7 @@ const usageText = `Usage:	rspd [OPTIONS] COMM PROG [ARGS ...]
 	rspd [OPTIONS] --attach COMM PID
 	rspd [OPTIONS] --multi COMM
 	rspd gdbserver [OPTIONS] [HOST]:PORT [-- PROG [ARGS ...]]
+	rspd platform [OPTIONS]
 	rspd doctor
 	rspd console COMM
 
@@ -65,9 +66,9 @@ Debug options:
 `
 
 const helpTail = `
-rspd gdbserver takes lldb-server's command line, as does this program when it
-is called by that name; debugserver's, as Delve calls it, is known by its
-options.  rspd doctor says whether this machine lets programs
-be debugged, and what to do if not.  rspd console COMM talks to a server
-packet by packet.
+rspd gdbserver and rspd platform take lldb-server's command line, as does this
+program when it is called by that name; debugserver's, as Delve calls it, is
+known by its options.  rspd doctor says whether this machine lets programs be
+debugged, and what to do if not.  rspd console COMM talks to a server packet by
+packet.
 `

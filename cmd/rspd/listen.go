@@ -120,6 +120,16 @@ func (l *Listener) Announce() {
 	}
 }
 
+// Queue lets that many clients wait for being accepted, rather than one.
+func (l *Listener) Queue(length int) error {
+	for _, fd := range l.sockets {
+		if err := unix.Listen(fd, length); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Accept waits for a client. It fails with net.ErrClosed after Close, and
 // with io.EOF if there can be no further client: standard input and output
 // have only one, and a serial line none once it hung up.
@@ -200,7 +210,7 @@ func (l *Listener) listenTCP(comm string) error {
 		if port == 0 && pick < picks && errors.Is(err, unix.EADDRINUSE) {
 			continue
 		}
-		return complaintf("%s: Can't bind address: %s.", comm, errnoText(err))
+		return causedComplaint{complaint(fmt.Sprintf("%s: Can't bind address: %s.", comm, errnoText(err))), err}
 	}
 	for _, a := range addresses {
 		l.exposed = l.exposed || !a.Unmap().IsLoopback()

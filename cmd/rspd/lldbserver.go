@@ -28,6 +28,7 @@ func asLLDBServer(name string) bool {
 }
 
 const lldbServerUsage = `Usage:	lldb-server gdbserver [OPTIONS] [[HOST]:PORT | PATH | URL] [-- PROG [ARGS ...]]
+	lldb-server platform [OPTIONS] --listen [HOST]:PORT [-- PROG [ARGS ...]]
 	lldb-server version
 
   --attach=PID          Attach to a process, or to the one with that name.
@@ -40,6 +41,18 @@ const lldbServerUsage = `Usage:	lldb-server gdbserver [OPTIONS] [[HOST]:PORT | P
   --log-file=PATH       Write reports there instead of stderr.
   --log-channels=LIST   What to report: "gdb-remote packets", "posix process".
 A URL begins with tcp://, serial://, unix:// or connect://.
+
+Options of the platform, which also takes both --log options:
+
+  --listen [HOST]:PORT|PATH|URL
+                          Where clients connect; no HOST is this machine alone.
+  --server                Serve any number of clients rather than one.
+  --socket-file PATH      Write the port, or the socket's path, to a file.
+  --min-gdbserver-port N, --max-gdbserver-port N, --gdbserver-port N
+                          Ports for debugging: from the first to below the
+                          second, and each of the third.
+  --port-offset N         Add N to the ports that clients are told.
+  --allow-shell           Execute what "platform shell" asks for.
 `
 
 // lldbServerOptions is what lldb-server's command line asks for.
@@ -54,17 +67,37 @@ type lldbServerOptions struct {
 	setsid         bool
 	logFile        string
 	logChannels    string
+
+	// listener and lifeline are what a platform gives the servers that it starts:
+	// a socket that listens already, and a pipe that is closed when the platform
+	// has gone. Each is -1 for none.
+	listener, lifeline int
+}
+
+// lldbUsage answers arguments that cannot be used.
+func lldbUsage(err error, command string) error {
+	return complaintf("%v\nUse '%s %c[%s] --help' for a complete list of options.", err, os.Args[0], command[0], command[1:])
+}
+
+// asksForHelp tells whether the arguments ask for the usage, and prints it then.
+func asksForHelp(args []string) bool {
+	asks := slices.Contains([]string{"--help", "-help", "-h"}, first(args))
+	if asks {
+		fmt.Print(lldbServerUsage)
+	}
+	return asks
 }
 
 // parseLLDBServer reads the arguments behind "gdbserver".
 func parseLLDBServer(args []string) (lldbServerOptions, error) {
-	o := lldbServerOptions{fd: -1, pipe: -1}
+	o := lldbServerOptions{fd: -1, pipe: -1, listener: -1, lifeline: -1}
 	nothing := false
 	words, err := llvmOptions{
-		program: "lldb-server",
+		complaints: lldbServerComplaints,
 		valued: map[string]func(string) error{
 			"attach": text(&o.attach), "fd": descriptor(&o.fd), "named-pipe": text(&o.namedPipe), "pipe": descriptor(&o.pipe),
 			"log-file": text(&o.logFile), "log-channels": text(&o.logChannels),
+			listenerOption: descriptor(&o.listener), lifelineOption: descriptor(&o.lifeline),
 		},
 		alone: map[string]*bool{"reverse-connect": &o.reverseConnect, "setsid": &o.setsid, "native-regs": &nothing},
 		short: map[string]string{"l": "log-file", "c": "log-channels", "P": "named-pipe", "S": "setsid", "r": "native-regs"},
@@ -73,11 +106,14 @@ func parseLLDBServer(args []string) (lldbServerOptions, error) {
 		return o, err
 	}
 	o.comm, o.program = words.address, words.program
+	if o.listener >= 0 {
+		return o, nil
+	}
 	if o.comm == "" && o.fd < 0 {
-		return o, complaint("lldb-server: where the client comes from is missing: HOST:PORT or --fd=N")
+		return o, complaint("error: no connection arguments")
 	}
 	if o.comm != "" && o.fd >= 0 {
-		return o, complaint("lldb-server: HOST:PORT and --fd=N exclude each other")
+		return o, complaint("error: HOST:PORT and --fd=N exclude each other")
 	}
 	return o, nil
 }
@@ -99,16 +135,21 @@ func lldbComm(address string) string {
 	return address
 }
 
+// setChannels reads --log-channels: groups of a log's name and its categories.
+func (l *loggingOptions) setChannels(channels string) {
+	for channel := range strings.SplitSeq(channels, ":") {
+		words := strings.Fields(channel)
+		l.remote = l.remote || slices.Contains(words, "packets")
+		l.threads = l.threads || slices.Contains(words, "process") || slices.Contains(words, "thread")
+		l.eventLoop = l.eventLoop || slices.Contains(words, "comm") || slices.Contains(words, "connection")
+	}
+}
+
 // common are the options in the terms of the common ones.
 func (o lldbServerOptions) common() (options, error) {
 	common := options{comm: lldbComm(o.comm), program: o.program, once: true, disableRandomization: true,
 		logging: loggingOptions{file: o.logFile, timestamps: true}}
-	for channel := range strings.SplitSeq(o.logChannels, ":") {
-		words := strings.Fields(channel)
-		common.logging.remote = common.logging.remote || slices.Contains(words, "packets")
-		common.logging.threads = common.logging.threads || slices.Contains(words, "process") || slices.Contains(words, "thread")
-		common.logging.eventLoop = common.logging.eventLoop || slices.Contains(words, "comm") || slices.Contains(words, "connection")
-	}
+	common.logging.setChannels(o.logChannels)
 	if o.attach == "" {
 		return common, nil
 	}
@@ -132,6 +173,8 @@ func runAsLLDBServer(args []string) int {
 	switch first(args) {
 	case "gdbserver", "g":
 		return runLLDBServer(args[1:])
+	case "platform", "p":
+		return runPlatform(args[1:])
 	case "version", "v":
 		fmt.Print(versionText())
 		return 0
@@ -146,9 +189,12 @@ func runLLDBServer(args []string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	if asksForHelp(args) {
+		return 0
+	}
 	o, err := parseLLDBServer(args)
 	if err != nil {
-		return fail(errors.Join(err, complaint(lldbServerUsage)))
+		return fail(lldbUsage(err, "gdbserver"))
 	}
 	common, err := o.common()
 	if err != nil {
@@ -169,6 +215,8 @@ func runLLDBServer(args []string) int {
 // source is where the one client comes from.
 func (o lldbServerOptions) source(comm string) (clients, error) {
 	switch {
+	case o.listener >= 0:
+		return o.inherited()
 	case o.fd >= 0:
 		return connectedClient(&Connection{in: o.fd, out: o.fd, release: func() error { return unix.Close(o.fd) }}), nil
 	case o.reverseConnect:

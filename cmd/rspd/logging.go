@@ -16,6 +16,8 @@ type loggingOptions struct {
 	threads, eventLoop, remote bool
 	timestamps                 bool
 	file                       string
+	// add puts what is written behind what another process has written to file.
+	add bool
 }
 
 // logs writes what the parts of the server report. Other packages get one
@@ -36,7 +38,11 @@ func openLogs(o loggingOptions, stderr io.Writer) *logs {
 	if o.file == "" {
 		return l
 	}
-	file, err := os.OpenFile(o.file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	flags := os.O_WRONLY | os.O_CREATE | os.O_APPEND
+	if !o.add {
+		flags |= os.O_TRUNC
+	}
+	file, err := os.OpenFile(o.file, flags, 0o644)
 	if err != nil {
 		fmt.Fprintf(stderr, "Cannot open %s for writing. %s. Switching to stderr.\n", o.file, errnoText(err))
 		return l
