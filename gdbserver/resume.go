@@ -1,6 +1,8 @@
 package gdbserver
 
 import (
+	"golang.org/x/sys/unix"
+
 	"rspd/rsp"
 	"rspd/threads"
 )
@@ -105,6 +107,7 @@ func (s *session) resumeOld(request *rsp.Resume) (rsp.Reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	toProcess := lwp == nil && s.lldb()
 	alone := lwp != nil && s.resumed.TID > 0
 	if s.lldb() {
 		// The signal and the step are for the thread of Hc. A step is made
@@ -130,6 +133,15 @@ func (s *session) resumeOld(request *rsp.Resume) (rsp.Reply, error) {
 		}
 		registers.SetPC(request.Address)
 		lwp.RegistersChanged()
+	}
+	if toProcess && signal != 0 {
+		// With no thread chosen it is sent anew, as by kill(2), and its arrival
+		// reported: so lldb-server has it, and lldb's "process signal" counts on
+		// it. Passing on what was reported is by vCont.
+		if err := unix.Kill(lwp.Process.PID, signal); err != nil {
+			return nil, err
+		}
+		signal = 0
 	}
 	action := threads.Action{Kind: threads.Continue, Signal: signal}
 	if request.Step {

@@ -2,6 +2,7 @@ package test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -166,5 +167,23 @@ func TestLLDBServer(t *testing.T) {
 			s.inOrder(text, `exited with status = 0`)
 			s.nothingLeft()
 		})
+	}
+}
+
+// TestLLDBSignals sends a signal as lldb's "process signal" does, which is to be
+// told of its arrival.
+func TestLLDBSignals(t *testing.T) {
+	gnuLacks(t, "it has no dialect of LLDB's")
+	notAgain(t, "the signals are the same")
+	s := newSession(t)
+	c := s.client(s.serve(nil, native(t, "threads.c", inferiors.PIE), "3"))
+	c.must("QThreadSuffixSupported")
+	const usr1, quit = "0a", "03" // of Linux, as lldb has them
+	if reply := c.ask("C" + usr1); !strings.HasPrefix(reply, "T"+usr1) {
+		t.Errorf("SIGUSR1 is sent: %s", reply)
+	}
+	thread := fieldNumber(t, c.ask("qProcessInfo"), "pid", 16)
+	if reply := c.ask(fmt.Sprintf("vCont;C%s:%x;c", quit, thread)); !strings.HasPrefix(reply, "X"+quit) {
+		t.Errorf("SIGQUIT is passed on instead: %s", reply)
 	}
 }
