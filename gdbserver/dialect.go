@@ -121,7 +121,10 @@ func (c *client) takeLLDB() {
 // words are those of a capability for qSupported.
 func (s *session) words(capability capability) []string {
 	if !s.lldb() {
-		return capability.features
+		if s.server.patches.options.Find {
+			return capability.features
+		}
+		return slices.DeleteFunc(slices.Clone(capability.features), func(word string) bool { return word == patchesFeature })
 	}
 	return slices.DeleteFunc(slices.Clone(capability.lldb), func(word string) bool {
 		switch word {

@@ -13,6 +13,7 @@ import (
 	"rspd/rsp"
 	"rspd/threads"
 	"rspd/unwind"
+	"rspd/unwind/hint"
 )
 
 // JumpPatches is how jump patches are dealt with.
@@ -28,8 +29,11 @@ type JumpPatches struct {
 type patches struct {
 	options JumpPatches
 	sets    map[*threads.AddressSpace]*jumppatch.Set
-	folder  jumppatch.Folder
-	made    int
+	// notifiers are the addresses of the functions in which a breakpoint tells
+	// that a program has changed its table of patches.
+	notifiers map[*threads.AddressSpace][]uint64
+	folder    jumppatch.Folder
+	made      int
 }
 
 // patches gives the set of a process's memory: a program that is executed gets
@@ -37,6 +41,7 @@ type patches struct {
 func (s *Server) patchSet(process *threads.Process) *jumppatch.Set {
 	if s.patches.sets == nil {
 		s.patches.sets = map[*threads.AddressSpace]*jumppatch.Set{}
+		s.patches.notifiers = map[*threads.AddressSpace][]uint64{}
 	}
 	space := process.Memory()
 	if set := s.patches.sets[space]; set != nil {
@@ -60,9 +65,59 @@ func (s *Server) forgetPatches() {
 			// A file that somebody else has removed is gone, too.
 			_ = set.Clear()
 			delete(s.patches.sets, space)
+			delete(s.patches.notifiers, space)
 		}
 	}
 }
+
+// inheritPatches gives a child, of whose birth a stop tells, what people have said
+// of its parent's patches.
+func (s *Server) inheritPatches(stop threads.Stop) {
+	parent := s.patches.sets[stop.LWP.Process.Memory()]
+	if child := s.table.Process(stop.Child); parent != nil && child != nil && child.Memory() != stop.LWP.Process.Memory() {
+		s.patchSet(child).Inherit(parent)
+	}
+}
+
+// listen puts breakpoints in the functions that a program calls when it has
+// changed its table of patches.
+func (s *Server) listen(process *threads.Process, set *jumppatch.Set) {
+	space := process.Memory()
+	notifiers := slices.Clone(set.Notifiers())
+	for _, at := range s.patches.notifiers[space] {
+		if !slices.Contains(notifiers, at) {
+			// Its file is gone, and most often the memory with it.
+			_ = space.RemoveInternal(at)
+		}
+	}
+	for _, at := range notifiers {
+		if err := space.InsertInternal(at, s.patchesNotified); err != nil {
+			s.options.Threads.Debug("jump patches", "pid", process.PID, "notifications", err)
+		}
+	}
+	s.patches.notifiers[space] = notifiers
+}
+
+// patchesNotified notes that the program has changed its table of patches: they
+// are looked at when the client is told of a stop.
+func (s *Server) patchesNotified(lwp *threads.LWP) {
+	if set := s.patches.sets[lwp.Process.Memory()]; set != nil {
+		set.Invalidate()
+	}
+}
+
+// updatePatches looks for a process's patches. All its threads have to be stopped.
+func (s *Server) updatePatches(lwp *threads.LWP, set *jumppatch.Set) (changed bool, err error) {
+	changed, err = set.Update(lwp.TID, lwp.Process.Memory())
+	s.listen(lwp.Process, set)
+	for _, warning := range set.Warnings() {
+		s.options.Threads.Debug("jump patches", "pid", lwp.Process.PID, "warning", warning)
+	}
+	return changed, err
+}
+
+// patchesFeature announces qXfer:jump-patches:read.
+const patchesFeature = "qXfer:jump-patches:read"
 
 var errPatchesOff = errors.New("jump patches aren't looked for: the server was started with --jump-patches=off")
 
@@ -77,21 +132,15 @@ func (s *session) jumpPatches(lwp *threads.LWP) (*jumppatch.Set, error) {
 	}
 	s.server.forgetPatches()
 	set := s.server.patchSet(lwp.Process)
-	update := func() error {
-		_, err := set.Update(lwp.TID, lwp.Process.Memory())
-		for _, warning := range set.Warnings() {
-			s.server.options.Threads.Debug("jump patches", "pid", lwp.Process.PID, "warning", warning)
-		}
-		return err
-	}
 	if s.table.NonStop() && set.Idle(lwp.TID) {
 		// Nothing is stopped for it.
 		return set, nil
 	}
-	files := slices.Clone(set.Files())
-	err := s.table.WhileStopped(update)
-	s.unannounced = s.unannounced || !slices.Equal(files, set.Files())
-	return set, err
+	return set, s.table.WhileStopped(func() error {
+		changed, err := s.server.updatePatches(lwp, set)
+		s.unannounced[set] = s.unannounced[set] || changed
+		return err
+	})
 }
 
 // patchLibraries gives the files that describe jump patches as libraries. They
@@ -128,20 +177,25 @@ func (s *session) patchFile(name string) bool {
 	return false
 }
 
-// librariesListed notes that the client reads a list of libraries with what there is now.
-func (s *session) librariesListed() { s.librariesRead, s.unannounced = true, false }
+// librariesListed notes that the client reads the list of libraries of a process
+// with what there is now.
+func (s *session) librariesListed(process *threads.Process) {
+	s.librariesRead = true
+	delete(s.unannounced, s.server.patches.sets[process.Memory()])
+}
 
 // announce looks, at a stop that is about to be told, for jump patches that came
 // or went while the program ran. Where there are, the client is told that its
 // libraries have changed instead: gdb reads the list, resumes without a word, and
 // is told the stop then. It doesn't stop its user for both in one (gdb 13,
 // handle_inferior_event, TARGET_WAITKIND_LOADED). lldb does, and is told both.
-// The result is nil where there is nothing to announce.
+// In non-stop other threads may be told of in between, so that the thread keeps
+// its stop. The result is nil where there is nothing to announce.
 func (s *session) announce(stop threads.Stop) rsp.Reply {
 	if !s.patchesChanged(stop) {
 		return nil
 	}
-	s.unannounced = false
+	delete(s.unannounced, s.server.patches.sets[stop.LWP.Process.Memory()])
 	if s.lldb() {
 		reply := s.stopReplyFor(stop)
 		if told, ok := reply.(*rsp.ThreadStop); ok {
@@ -149,7 +203,11 @@ func (s *session) announce(stop threads.Stop) rsp.Reply {
 		}
 		return reply
 	}
-	s.held, s.holds = stop, true
+	if s.table.NonStop() {
+		s.table.Postpone(stop)
+	} else {
+		s.held, s.holds = stop, true
+	}
 	stop.Kind = threads.NoStop
 	reply := s.stopReplyFor(stop)
 	s.stopReply.Reason = rsp.StopLibrary
@@ -160,7 +218,7 @@ func (s *session) announce(stop threads.Stop) rsp.Reply {
 // takes it.
 func (s *session) patchesChanged(stop threads.Stop) bool {
 	// Of others than lldb only gdb says no-resumed.
-	if !s.librariesRead || !s.client.noResumed && !s.lldb() || s.table.NonStop() {
+	if !s.librariesRead || !s.client.noResumed && !s.lldb() {
 		return false
 	}
 	set := s.server.patches.sets[stop.LWP.Process.Memory()]
@@ -168,7 +226,12 @@ func (s *session) patchesChanged(stop threads.Stop) bool {
 		return false
 	}
 	switch stop.Kind {
-	case threads.Stepped, threads.Breakpoint, threads.HardwareBreakpoint, threads.Watchpoint, threads.Signalled, threads.Interrupted:
+	case threads.Stepped, threads.Breakpoint, threads.HardwareBreakpoint, threads.Watchpoint, threads.Signalled:
+	case threads.Interrupted:
+		if s.table.NonStop() {
+			// Whoever has a thread stopped wants nothing else of it.
+			return false
+		}
 	default:
 		// What else stops isn't the program's own code, or is a step too.
 		return false
@@ -177,11 +240,20 @@ func (s *session) patchesChanged(stop threads.Stop) bool {
 	if err != nil {
 		return false
 	}
-	changed, err := set.Refresh(stop.LWP.TID, stop.LWP.Process.Memory(), registers.PC(), stop.Kind != threads.Stepped)
-	if err != nil {
-		s.server.options.Threads.Debug("jump patches", "pid", stop.PID, "error", err)
+	if set.Suspect(registers.PC(), stop.Kind != threads.Stepped) {
+		changed, err := set.Changed(stop.LWP.TID, stop.LWP.Process.Memory())
+		if changed {
+			err = s.table.WhileStopped(func() error {
+				changed, err := s.server.updatePatches(stop.LWP, set)
+				s.unannounced[set] = s.unannounced[set] || changed
+				return err
+			})
+		}
+		if err != nil {
+			s.server.options.Threads.Debug("jump patches", "pid", stop.PID, "error", err)
+		}
 	}
-	return changed || s.unannounced
+	return s.unannounced[set]
 }
 
 // release gives the stop that was held back, if there is one that is still to be
@@ -224,6 +296,10 @@ func (s *session) monitorPatches(argument string) (string, error) {
 	}
 	verb, argument, _ := strings.Cut(argument, " ")
 	switch {
+	case verb == "add" && argument != "":
+		return s.addPatch(lwp, set, argument)
+	case verb == "remove" && argument != "":
+		return s.removePatch(lwp, set, argument)
 	case verb == "list" && argument == "":
 		return set.List(), nil
 	case verb == "show" && argument != "":
@@ -239,7 +315,37 @@ func (s *session) monitorPatches(argument string) (string, error) {
 	case verb == "where" && argument == "":
 		return s.wherePatched(lwp, set)
 	}
-	return "", refusal("say list, show ADDRESS or where")
+	return "", refusal("say list, show ADDRESS, where, add SITE or remove SITE")
+}
+
+// addPatch takes what a person knows of a patch.
+func (s *session) addPatch(lwp *threads.LWP, set *jumppatch.Set, argument string) (string, error) {
+	told, err := hint.Words(strings.Fields(argument))
+	if err != nil {
+		return "", refusal("%v", err)
+	}
+	set.Add(told)
+	if _, err := s.jumpPatches(lwp); err != nil {
+		return "", err
+	}
+	if err := set.Added(told); err != nil {
+		return "", refusal("%v", err)
+	}
+	text, _ := set.Show(told.Site)
+	return text, nil
+}
+
+// removePatch takes it back.
+func (s *session) removePatch(lwp *threads.LWP, set *jumppatch.Set, argument string) (string, error) {
+	site, err := strconv.ParseUint(argument, 0, 64)
+	if err != nil {
+		return "", refusal("%q is not an address", argument)
+	}
+	if !set.Remove(site) {
+		return "", refusal("no jump patch is at %#x", site)
+	}
+	_, err = s.jumpPatches(lwp)
+	return "", err
 }
 
 func (s *session) wherePatched(lwp *threads.LWP, set *jumppatch.Set) (string, error) {

@@ -27,7 +27,9 @@ func init() {
 			switchLog("Protocol debug output", func(s *Server) Log { return s.options.Remote })},
 		{"set debug-format", "all, timestamp or none: print the time with each line, or not", (*session).monitorDebugFormat},
 		{"set libthread-db-search-path", "taken for scripts' sake: no libthread_db is used", (*session).monitorThreadLibrary},
-		{"jump-patch", "list, show ADDRESS or where: jump patches that were found, one of them, or what the pc corresponds to",
+		{"jump-patch", "list, show ADDRESS or where: jump patches that were found, one of them, or what the pc corresponds to;\n" +
+			"    add SITE [length=BYTES] [entry=ADDRESS] [stub=START,END] [return=ADDRESS]\n" +
+			"    [row=START,END,cfa=RULE[,REGISTER=RULE]...]...: describe one; remove SITE: take it back, or leave one out",
 			(*session).monitorPatches},
 		{"save-core", "[FILE]: write a core file of the selected process on this machine, by default core.PID",
 			(*session).monitorSaveCore},

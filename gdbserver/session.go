@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rspd/gdbserver/description"
+	"rspd/gdbserver/jumppatch"
 	"rspd/host"
 	"rspd/ptrace"
 	"rspd/rsp"
@@ -64,9 +65,10 @@ type session struct {
 	threadList []rsp.ThreadID
 	// document is the object that is being transferred in parts.
 	document transferred
-	// librariesRead says that the client has read the list of libraries, and
-	// unannounced that there is news of jump patches that it hasn't read.
-	librariesRead, unannounced bool
+	// librariesRead says that the client has read a list of libraries, and
+	// unannounced has the jump patches of which there is news that it hasn't read.
+	librariesRead bool
+	unannounced   map[*jumppatch.Set]bool
 	// held is a stop that the client is told of when it has read that list
 	// again, if holds says that there is one.
 	held  threads.Stop
@@ -94,6 +96,7 @@ func newSession(server *Server, line Connection) (*session, error) {
 		conn:    rsp.NewConn(line, rsp.DefaultPacketSize),
 		general: rsp.ThreadID{PID: rsp.Any, TID: rsp.Any},
 		resumed: rsp.ThreadID{PID: rsp.All, TID: rsp.All}}
+	s.unannounced = map[*jumppatch.Set]bool{}
 	s.decide = s.chooseAction
 	s.handlers = handlers
 	for _, name := range server.options.Disabled {

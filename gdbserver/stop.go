@@ -31,6 +31,9 @@ func (s *session) stopped(stop threads.Stop) rsp.Reply {
 		// In non-stop gdb itself chooses the threads that it asks about.
 		s.selectLWP(stop.LWP)
 	}
+	if stop.Kind == threads.Forked || stop.Kind == threads.VForked {
+		s.server.inheritPatches(stop)
+	}
 	if reply := s.announce(stop); reply != nil {
 		return reply
 	}

@@ -175,7 +175,7 @@ func (s *session) librariesObject(annex string) ([]byte, error) {
 		if patched := s.patchLibraries(lwp); len(patched) > 0 {
 			list.Libraries, err = append(list.Libraries, patched...), nil
 		}
-		s.librariesListed()
+		s.librariesListed(lwp.Process)
 	}
 	if err != nil {
 		return nil, err

@@ -195,13 +195,18 @@ func TestJumpPatchExec(t *testing.T) {
 // TestJumpPatchOff sees that nothing is looked for unless it is wanted.
 func TestJumpPatchOff(t *testing.T) {
 	s := newSession(t)
-	_, g, folder := s.patching(inferiors.PIE, "once", []string{"--jump-patches=off"})
+	v, g, folder := s.patching(inferiors.PIE, "once", []string{"--jump-patches=off"})
 	if trace := g.run("bt"); strings.Contains(trace, "@jump-patch") {
 		t.Errorf("gdb prints %s", trace)
 	}
 	g.fails("monitor jump-patch list", "Protocol error with Rcmd")
 	if list := g.run("info sharedlibrary"); strings.Contains(list, "jump-patches") || len(folder.files(t)) > 0 {
 		t.Errorf("gdb has %s, and there are %v", list, folder.files(t))
+	}
+	g.run("disconnect")
+	g.quit()
+	if features := s.packets(v, "").ask("qSupported"); strings.Contains(features, "jump-patches") || !strings.Contains(features, "qXfer:osdata:read+") {
+		t.Errorf("the server announces %s", features)
 	}
 }
 
@@ -270,6 +275,9 @@ func TestJumpPatchObject(t *testing.T) {
 	g.run("disconnect")
 	g.quit()
 	p := s.packets(v, "")
+	if features := p.ask("qSupported"); !strings.Contains(features, "qXfer:jump-patches:read+") {
+		t.Errorf("the server announces %s", features)
+	}
 	text := ""
 	for {
 		part := p.ask("qXfer:jump-patches:read::%x,400", len(text))

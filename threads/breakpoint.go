@@ -17,12 +17,20 @@ type AddressSpace struct {
 	users int
 	// wanted holds the breakpoints, sorted by address.
 	wanted []softwareBreakpoint
+	// internal holds those of the server itself, sorted by address.
+	internal []internalBreakpoint
 }
 
 type softwareBreakpoint struct {
 	address uint64
 	// judge decides on its hits.
 	judge Judge
+}
+
+// An internalBreakpoint is one that the client knows nothing of.
+type internalBreakpoint struct {
+	address uint64
+	hit     func(lwp *LWP)
 }
 
 func newAddressSpace(memory Memory) *AddressSpace {
@@ -38,7 +46,12 @@ func (a *AddressSpace) over(m *image) *AddressSpace {
 			m.inserted[i].wanted++
 		}
 	}
-	return &AddressSpace{image: m, users: 1, wanted: slices.Clone(a.wanted)}
+	for _, breakpoint := range a.internal {
+		if i, found := m.find(breakpoint.address); found {
+			m.inserted[i].wanted++
+		}
+	}
+	return &AddressSpace{image: m, users: 1, wanted: slices.Clone(a.wanted), internal: slices.Clone(a.internal)}
 }
 
 // copyFor returns the space of a child that has a copy of the memory.
@@ -56,7 +69,10 @@ func (a *AddressSpace) release() {
 	for _, breakpoint := range a.wanted {
 		a.image.disown(breakpoint.address)
 	}
-	a.wanted = nil
+	for _, breakpoint := range a.internal {
+		a.image.disown(breakpoint.address)
+	}
+	a.wanted, a.internal = nil, nil
 	if a.image.spaces--; a.image.spaces == 0 {
 		// The process is gone or another's: nobody could use an answer.
 		_ = a.image.memory.Close()
@@ -67,7 +83,19 @@ func (a *AddressSpace) find(address uint64) (int, bool) {
 	return slices.BinarySearchFunc(a.wanted, address, func(b softwareBreakpoint, address uint64) int { return cmp.Compare(b.address, address) })
 }
 
-// HasBreakpoint tells whether a software breakpoint is inserted at address.
+func (a *AddressSpace) findInternal(address uint64) (int, bool) {
+	return slices.BinarySearchFunc(a.internal, address, func(b internalBreakpoint, address uint64) int { return cmp.Compare(b.address, address) })
+}
+
+// wants tells whether the client or the server has a software breakpoint at
+// address.
+func (a *AddressSpace) wants(address uint64) bool {
+	_, internal := a.findInternal(address)
+	return internal || a.HasBreakpoint(address)
+}
+
+// HasBreakpoint tells whether the client has a software breakpoint at
+// address.
 func (a *AddressSpace) HasBreakpoint(address uint64) bool {
 	_, found := a.find(address)
 	return found
@@ -108,12 +136,40 @@ func (a *AddressSpace) RemoveBreakpoint(address uint64) error {
 	return a.image.drop(address)
 }
 
-// removeAll is RemoveBreakpoint for all of them.
+// InsertInternal puts an int3 of the server's own at address, beside what the
+// client has there. Its hits are told to nobody but the function, which may do
+// what a [Judge] may, and the LWP goes on. A fork inherits it. Inserting it
+// again replaces the function.
+func (a *AddressSpace) InsertInternal(address uint64, hit func(lwp *LWP)) error {
+	i, found := a.findInternal(address)
+	if found {
+		a.internal[i].hit = hit
+		return a.image.renew(address)
+	}
+	if err := a.image.want(address); err != nil {
+		return err
+	}
+	a.internal = slices.Insert(a.internal, i, internalBreakpoint{address, hit})
+	return nil
+}
+
+// RemoveInternal undoes InsertInternal.
+func (a *AddressSpace) RemoveInternal(address uint64) error {
+	i, found := a.findInternal(address)
+	if !found {
+		return nil
+	}
+	a.internal = slices.Delete(a.internal, i, i+1)
+	return a.image.drop(address)
+}
+
+// removeAll takes out all breakpoints, also the server's own.
 func (a *AddressSpace) removeAll() {
 	a.removeAllBut(func(Judge) bool { return false })
 }
 
-// removeAllBut is RemoveBreakpoint for those whose judges are not to stay.
+// removeAllBut is RemoveBreakpoint for those whose judges are not to stay, and for
+// the server's own.
 func (a *AddressSpace) removeAllBut(stays func(Judge) bool) {
 	a.wanted = slices.DeleteFunc(a.wanted, func(breakpoint softwareBreakpoint) bool {
 		if stays(breakpoint.judge) {
@@ -123,6 +179,10 @@ func (a *AddressSpace) removeAllBut(stays func(Judge) bool) {
 		_ = a.image.drop(breakpoint.address)
 		return true
 	})
+	for _, breakpoint := range a.internal {
+		_ = a.image.drop(breakpoint.address)
+	}
+	a.internal = nil
 }
 
 // Read is [Memory.Read] with the bytes below the breakpoints.

@@ -55,6 +55,9 @@ func askJudges(stop Stop) Verdict {
 		// If it is not of this process, it is of one that shares the memory.
 		judged = true
 	}
+	if i, found := space.findInternal(stop.Address); found {
+		space.internal[i].hit(lwp)
+	}
 	if i, found := space.find(stop.Address); found {
 		judge := space.wanted[i].judge
 		if judge.none() {

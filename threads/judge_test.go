@@ -1,6 +1,9 @@
 package threads
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+)
 
 // TestJudgesOfAnAddress holds who decides where several breakpoints are.
 func TestJudgesOfAnAddress(t *testing.T) {
@@ -82,5 +85,58 @@ func TestInsertingAgainReplacesTheJudge(t *testing.T) {
 		if got := table.judge(stop); got != insert.want {
 			t.Errorf("after request %d the verdict is %d, want %d", i, got, insert.want)
 		}
+	}
+}
+
+// TestInternalBreakpoints holds that the server's own breakpoints are told to
+// nobody, change nothing of the client's, and go to forked children.
+func TestInternalBreakpoints(t *testing.T) {
+	memory := at16(0)
+	original := bytes.Clone(memory.bytes)
+	space := newAddressSpace(memory)
+	hits := 0
+	if err := space.InsertInternal(4, func(*LWP) { hits++ }); err != nil {
+		t.Fatal(err)
+	}
+	lwp := &LWP{Process: &Process{space: space}}
+	stop := Stop{Kind: Breakpoint, LWP: lwp, Address: 4}
+	judged := func(what string, want Verdict, told int) {
+		t.Helper()
+		hits = 0
+		if got := (&Table{}).judge(stop); got != want || hits != told {
+			t.Errorf("%s: verdict %d and %d hits, want %d and %d", what, got, hits, want, told)
+		}
+	}
+	judged("alone", PassOver, 1)
+	if space.HasBreakpoint(4) || !space.wants(4) || memory.bytes[4] != breakpointInstruction {
+		t.Error("it isn't there, or the client has it")
+	}
+	insertAll(t, space, 4)
+	judged("with the client's", Report, 1)
+	if err := space.InsertJudged(4, Judge{Decide: func(*LWP) Verdict { return PassOver }}); err != nil {
+		t.Fatal(err)
+	}
+	judged("with a condition of the client's", PassOver, 1)
+	if err := space.RemoveBreakpoint(4); err != nil || memory.bytes[4] != breakpointInstruction {
+		t.Errorf("the client's removal takes it out: %v", err)
+	}
+	judged("after the client's", PassOver, 1)
+
+	child := space.copyFor(&fakeMemory{bytes: bytes.Clone(memory.bytes)})
+	stop.LWP = &LWP{Process: &Process{space: child}}
+	judged("in a child", PassOver, 1)
+	if err := child.RemoveInternal(4); err != nil || child.image.hasInt3(4) {
+		t.Errorf("it stays in the child: %v", err)
+	}
+	stop.LWP = lwp
+	judged("after the child's", PassOver, 1)
+	if err := space.InsertInternal(4, func(*LWP) {}); err != nil {
+		t.Fatal(err)
+	}
+	judged("with another function", PassOver, 0)
+	insertAll(t, space, 9)
+	space.removeAll()
+	if !bytes.Equal(memory.bytes, original) || space.wants(4) || space.RemoveInternal(4) != nil {
+		t.Errorf("after all were removed there is % x", memory.bytes)
 	}
 }

@@ -22,6 +22,8 @@ type LWP struct {
 	// childEnd is the end of the child of a pending Forked or VForked, which is
 	// told after that.
 	childEnd Stop
+	// postponed says that pending is a report that was made already and put off.
+	postponed bool
 	// reported is what the client was last told of it since it stopped.
 	reported Stop
 	// inSignalStop says that the kernel will deliver a signal at its
@@ -237,6 +239,7 @@ func (l *LWP) flush() error {
 
 // forget drops what was read of the stop that is over.
 func (l *LWP) forget() {
+	l.postponed = false
 	l.haveRegisters, l.haveXState, l.haveShadowStack = false, false, false
 	l.registersWrite, l.xstateWrite = false, false
 }

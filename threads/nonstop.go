@@ -57,6 +57,14 @@ func (t *Table) forgetReports() {
 	}
 }
 
+// Postpone puts a stop of an LWP off that Wait has just reported, because the
+// client is told another thing first: it is reported again, if it still holds,
+// when the client resumes the LWP.
+func (t *Table) Postpone(stop Stop) {
+	stop.LWP.pending, stop.LWP.postponed = stop, true
+	stop.LWP.reported = Stop{}
+}
+
 // ReportAgain has every LWP reported that is stopped for the client, as one
 // asks that has just come, with the signal that it was reported for last: NoStop
 // is for the trap that events come with. Whatever was reported counts as taken

@@ -175,7 +175,7 @@ func (t *Table) stillPending(lwp *LWP) bool {
 		}
 		return done
 	case Breakpoint:
-		if space := lwp.Process.space; !space.HasBreakpoint(stop.Address) && (space.image.holds(stop.Address) || !space.image.hasInt3(stop.Address)) {
+		if space := lwp.Process.space; !space.wants(stop.Address) && (space.image.holds(stop.Address) || !space.image.hasInt3(stop.Address)) {
 			*stop = Stop{}
 			return false
 		}

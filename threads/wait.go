@@ -106,7 +106,7 @@ func (t *Table) report() (Stop, bool, error) {
 			}
 			continue
 		}
-		if t.judge(stop) != Report {
+		if (stop.LWP == nil || !stop.LWP.postponed) && t.judge(stop) != Report {
 			if err := t.pass(stop); err != nil {
 				return Stop{}, false, err
 			}
@@ -193,7 +193,7 @@ func (t *Table) settle(stop Stop) (bool, error) {
 	if stop.LWP == nil {
 		return true, nil
 	}
-	stop.LWP.pending = Stop{}
+	stop.LWP.pending, stop.LWP.postponed = Stop{}, false
 	// Whoever is told where it is decides about the breakpoint there.
 	stop.LWP.passing = false
 	stop.LWP.reported = stop

@@ -3,6 +3,8 @@ package jumppatch
 import (
 	"bytes"
 	"fmt"
+	"hash/maphash"
+	"io"
 	"os"
 	"slices"
 	"sort"
@@ -10,23 +12,35 @@ import (
 	"rspd/unwind"
 )
 
-// Refresh is Update where something may have changed since the last one, which
-// the pc of the stopped thread tells if it is in memory that wasn't executable
-// then. ran says that the program ran and didn't just make a step: the size of
-// its memory is a sign then, too, because who adds stubs maps memory for them.
-// Most often neither tells, and one read of a file of /proc is the cost, or none.
-func (s *Set) Refresh(tid int, memory Memory, pc uint64, ran bool) (changed bool, err error) {
-	if executable(s.executable, pc) && (!ran || !s.grown()) {
-		return false, nil
+// Suspect tells whether something may have changed since the last update: it is
+// known that it has, or the pc of a stopped thread is in memory that wasn't
+// executable then. ran says that the program ran and didn't just make a step. Then
+// the size of its memory is a sign, too, because who adds stubs maps memory for
+// them, and memory that has room for stubs is always suspect. Most often nothing
+// is, and one read of a file of /proc is the cost, or none.
+func (s *Set) Suspect(pc uint64, ran bool) bool {
+	return s.stale || !executable(s.executable, pc) || ran && (s.grown() || s.room)
+}
+
+// Invalidate says that something has changed.
+func (s *Set) Invalidate() { s.stale = true }
+
+// Changed looks into a suspicion: somebody knows of a change, the executable
+// mappings are others than in the last update, or, where there is room for stubs,
+// the program's text is. Threads may run meanwhile.
+func (s *Set) Changed(tid int, memory Memory) (bool, error) {
+	if s.stale {
+		return true, nil
 	}
 	process, err := look(tid, memory)
 	if err != nil {
 		return false, fmt.Errorf("jump patches can't be looked for: %w", err)
 	}
-	if slices.Equal(executables(process.Mappings), s.executable) {
-		return false, nil
+	defer process.close()
+	if !slices.Equal(executables(process.Mappings), s.executable) {
+		return true, nil
 	}
-	return s.update(process)
+	return s.room && process.useWritten() && s.text.changes(process), nil
 }
 
 // executables are the executable ones.
@@ -65,4 +79,84 @@ func (s *Set) grown() bool {
 	was := s.size
 	s.size = line
 	return s.size != was
+}
+
+// writtenText has the pages of a program's text that were written to, by their
+// addresses, as hashes of what was there without the client's breakpoints.
+type writtenText struct {
+	pages map[uint64]uint64
+	seed  maphash.Seed
+	// large says that there are too many of them to be looked at at every stop.
+	large bool
+}
+
+// maxWritten bounds the pages whose hashes are taken at a stop, which takes some
+// tenths of a millisecond for as many.
+const maxWritten = 512
+
+// each gives the written pages of a process's text until the function says that
+// it has seen enough.
+func (s *snapshot) each(see func(m unwind.Mapping, address uint64, page []byte) bool) {
+	var page [pageSize]byte
+	for _, m := range s.Mappings {
+		if !m.Executable || m.Anonymous() || m.Path == "[vsyscall]" {
+			continue
+		}
+		for _, extent := range s.written(m) {
+			for at := extent.Start; at < extent.End; at += pageSize {
+				n, _ := s.Memory.ReadAt(page[:], int64(at)) // what has ended is shorter
+				if !see(m, at, page[:n]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// take notes what there is.
+func (t *writtenText) take(process *snapshot) {
+	*t = writtenText{pages: map[uint64]uint64{}, seed: maphash.MakeSeed()}
+	if process.pagemap == nil {
+		return
+	}
+	process.each(func(_ unwind.Mapping, address uint64, page []byte) bool {
+		t.pages[address] = maphash.Bytes(t.seed, page)
+		t.large = len(t.pages) > maxWritten
+		return !t.large
+	})
+}
+
+// changes tells whether the text is not as it was taken. A page that is written to
+// for the first time and is as in its file has a breakpoint of the client's.
+func (t *writtenText) changes(process *snapshot) bool {
+	if t.large {
+		return false
+	}
+	changed := false
+	process.each(func(m unwind.Mapping, address uint64, page []byte) bool {
+		hash := maphash.Bytes(t.seed, page)
+		was, known := t.pages[address]
+		changed = known && was != hash || !known && !process.original(m, address, page)
+		if !known && !changed {
+			t.pages[address] = hash
+		}
+		return !changed && len(t.pages) <= maxWritten
+	})
+	return changed
+}
+
+// original tells whether a page is that of the file.
+func (s *snapshot) original(m unwind.Mapping, address uint64, page []byte) bool {
+	file, err := s.open(m)
+	if err != nil {
+		return false
+	}
+	var content [pageSize]byte
+	n, err := file.ReadAt(content[:], int64(m.Offset+address-m.Start))
+	if err != nil && err != io.EOF {
+		return false
+	}
+	// What is behind the file's end is 0 in the last page.
+	clear(content[n:])
+	return bytes.Equal(content[:len(page)], page)
 }

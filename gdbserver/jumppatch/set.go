@@ -25,20 +25,33 @@ import (
 // A Set is the jump patches of one address space. It is not safe for concurrent
 // use.
 type Set struct {
-	name    string
-	folder  *Folder
-	hints   []unwind.Hint
+	name   string
+	folder *Folder
+	hints  []unwind.Hint
+	// added are hints about this process, which win over all others, and
+	// removed are the sites that nobody wants to know of.
+	added   []unwind.Hint
+	removed map[uint64]bool
 	patches []*patch // in the order of sites
 	images  []*File
 	made    int // files so far
 	// warnings are those of the last scan that aren't about one patch.
 	warnings []unwind.Warning
-	tables   map[mapped]uint64 // addresses of tables, 0 for files without one
+	// tables are those of the files that were looked at, and notifiers the
+	// functions that are called when one changes.
+	tables    map[mapped]table
+	notifiers []uint64
+	// stale says that somebody knows of a change.
+	stale bool
 	// executable are the executable mappings of the last scan, and size that of
 	// all memory then, as sizes had it.
 	executable []unwind.Mapping
 	size       [24]byte
 	sizes      *os.File
+	// room says that there was memory for stubs then, and text is the program's
+	// text if there was.
+	room bool
+	text writtenText
 }
 
 // A patch is one patch with what was derived of it.
@@ -59,11 +72,15 @@ type File struct {
 // NewSet makes an empty set. The name becomes a part of names of files; hints are
 // what is known beforehand and wins over what is found.
 func NewSet(name string, folder *Folder, hints []unwind.Hint) *Set {
-	return &Set{name: name, folder: folder, hints: hints, tables: map[mapped]uint64{}}
+	return &Set{name: name, folder: folder, hints: hints, tables: map[mapped]table{}, removed: map[uint64]bool{}}
 }
 
 // Files are those that describe the patches that there are, oldest first.
 func (s *Set) Files() []*File { return s.images }
+
+// Notifiers are the addresses of the functions that the process calls when it has
+// changed a table of its patches.
+func (s *Set) Notifiers() []uint64 { return s.notifiers }
 
 // Regions are those of all patches, in the order of sites.
 func (s *Set) Regions() []*unwind.Region {
@@ -126,21 +143,25 @@ func (s *Set) Update(tid int, memory Memory) (changed bool, err error) {
 
 func (s *Set) update(process *snapshot) (bool, error) {
 	defer process.close()
-	s.warnings = nil
+	s.warnings, s.notifiers, s.stale = nil, nil, false
 	s.executable = executables(process.Mappings)
-	if !hasRoom(process.Mappings) {
+	if s.room = hasRoom(process.Mappings); !s.room {
 		return s.become(nil, process)
 	}
-	hints := slices.Clone(s.hints)
-	for _, at := range process.tables(s.tables) {
-		told, warnings, err := hint.ReadTable(process.Memory, at)
+	hints := append(slices.Clone(s.added), s.hints...)
+	for _, t := range process.tables(s.tables) {
+		if t.changed != 0 {
+			s.notifiers = append(s.notifiers, t.changed)
+		}
+		told, warnings, err := hint.ReadTable(process.Memory, t.descriptor)
 		if err != nil {
-			warnings = append(warnings, unwind.Warning{Address: at, Text: err.Error()})
+			warnings = append(warnings, unwind.Warning{Address: t.descriptor, Text: err.Error()})
 		}
 		s.warnings = append(s.warnings, warnings...)
 		hints = append(hints, told...)
 	}
 	process.useWritten()
+	s.text.take(process)
 	found, warnings := unwind.Find(&process.Process)
 	s.warnings = append(s.warnings, warnings...)
 	return s.become(s.derive(process, hints, found), process)
@@ -153,8 +174,8 @@ func (s *Set) derive(process *snapshot, hints []unwind.Hint, found []unwind.Patc
 	hinted := map[uint64]bool{}
 	for i := range hints {
 		h := &hints[i]
-		if hinted[h.Site] {
-			continue // the file's counts more than the table's
+		if hinted[h.Site] || s.removed[h.Site] {
+			continue // the first one counts: a person's, a file's, a table's
 		}
 		known := s.find(h.Site)
 		if known != nil && known.hint != nil && equalHints(known.hint, h) && known.unchanged(process) {
@@ -170,7 +191,7 @@ func (s *Set) derive(process *snapshot, hints []unwind.Hint, found []unwind.Patc
 		}
 	}
 	for _, f := range found {
-		if hinted[f.Site] {
+		if hinted[f.Site] || s.removed[f.Site] {
 			continue
 		}
 		known := s.find(f.Site)

@@ -3,7 +3,6 @@ package jumppatch
 import (
 	"bytes"
 	"debug/elf"
-	"io"
 
 	"rspd/unwind"
 	"rspd/unwind/hint"
@@ -15,10 +14,14 @@ type mapped struct {
 	start uint64
 }
 
-// tables gives the addresses of the tables that the files of a process export
-// (package hint).
-func (s *snapshot) tables(known map[mapped]uint64) []uint64 {
-	var list []uint64
+// A table is where a file has its table of patches (package hint), as addresses
+// in the process: its head, and the function that is called when it changes, 0
+// if there is none.
+type table struct{ descriptor, changed uint64 }
+
+// tables gives the tables that the files of a process export.
+func (s *snapshot) tables(known map[mapped]table) []table {
+	var list []table
 	seen := map[string]bool{}
 	for _, m := range s.Mappings {
 		if !m.Executable || m.Anonymous() || m.Path == "[vdso]" || m.Path == "[vsyscall]" || seen[m.Path] {
@@ -31,41 +34,45 @@ func (s *snapshot) tables(known map[mapped]uint64) []uint64 {
 			at, _ = s.tableIn(m)
 			known[mapped{m.Path, m.Start}] = at
 		}
-		if at != 0 {
+		if at.descriptor != 0 {
 			list = append(list, at)
 		}
 	}
 	return list
 }
 
-// tableIn gives the address of the table of the file that a mapping shows, 0 if
-// it has none.
-func (s *snapshot) tableIn(m unwind.Mapping) (uint64, error) {
+// tableIn gives the table of the file that a mapping shows; there is none if it
+// has no descriptor.
+func (s *snapshot) tableIn(m unwind.Mapping) (table, error) {
 	file, err := s.open(m)
 	if err != nil {
-		return 0, err
+		return table{}, err
 	}
-	value, err := symbol(file, hint.DescriptorSymbol)
-	if err != nil || value == 0 {
-		return 0, err
+	f, err := elf.NewFile(file)
+	if err != nil {
+		return table{}, err
+	}
+	descriptor := symbol(f, hint.DescriptorSymbol)
+	if descriptor == 0 {
+		return table{}, nil
 	}
 	module, err := unwind.NewModule(file)
 	if err != nil {
-		return 0, err
+		return table{}, err
 	}
 	inFile, ok := module.Address(m.Offset)
 	if !ok {
-		return 0, nil
+		return table{}, nil
 	}
-	return m.Start - inFile + value, nil
+	t := table{descriptor: m.Start - inFile + descriptor}
+	if changed := symbol(f, hint.ChangedSymbol); changed != 0 {
+		t.changed = m.Start - inFile + changed
+	}
+	return t, nil
 }
 
 // symbol gives the value of a file's symbol, 0 if it has none of the name.
-func symbol(file io.ReaderAt, name string) (uint64, error) {
-	f, err := elf.NewFile(file)
-	if err != nil {
-		return 0, err
-	}
+func symbol(f *elf.File, name string) uint64 {
 	for _, kind := range []struct {
 		names string
 		read  func() ([]elf.Symbol, error)
@@ -85,9 +92,9 @@ func symbol(file io.ReaderAt, name string) (uint64, error) {
 		}
 		for _, s := range symbols {
 			if s.Name == name && s.Section != elf.SHN_UNDEF {
-				return s.Value, nil
+				return s.Value
 			}
 		}
 	}
-	return 0, nil
+	return 0
 }

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"rspd/unwind/hint"
 )
 
 //go:embed src/*.c src/*.cc src/*.S goroutines/main.go webserver/main.go
@@ -190,6 +192,10 @@ func native(dir, source string, link Link) (string, error) {
 		args = append(args, "-nostdlib")
 	case "clones.c":
 		args = append(args, "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fcf-protection=none", "-mno-sse", "-mno-red-zone")
+	case "patchtable.c":
+		if err := os.WriteFile(filepath.Join(dir, "jump_patch.h"), []byte(hint.Header), 0o600); err != nil {
+			return "", err
+		}
 	case "library.c":
 		if err := objects(dir, compiler, others, "linked", "plugin"); err != nil {
 			return "", err
