@@ -78,6 +78,8 @@ type LWP struct {
 	passAddress uint64
 	// stepsOver says that its last resumption was the step over that.
 	stepsOver bool
+	// stepped is what it was before its last step, until that has ended.
+	stepped beforeStep
 	// kept are signals to deliver after it.
 	kept []keptSignal
 	// debugVersion is the version of the process's hardware points that its

@@ -281,7 +281,9 @@ func (t *Table) release(lwp *LWP, signal unix.Signal) error {
 		return t.kernel.ContinueToSyscall(lwp.TID, signal)
 	}
 	lwp.followed, lwp.launching = false, false
+	lwp.stepped = beforeStep{}
 	if lwp.asked.steps() || lwp.stepsOver {
+		lwp.noteStep()
 		return t.kernel.Step(lwp.TID, signal)
 	}
 	return t.kernel.Continue(lwp.TID, signal)

@@ -616,6 +616,11 @@ func (t *Table) decode(lwp *LWP, event ptrace.Event) (Stop, error) {
 			return Stop{}, err
 		}
 	}
+	if event.Kind != ptrace.Exiting && event.Kind != ptrace.Execed {
+		if err := lwp.dropTrapFlag(); err != nil {
+			return Stop{}, err
+		}
+	}
 	switch event.Kind {
 	case ptrace.SignalStop:
 		lwp.inSignalStop = true
