@@ -109,18 +109,19 @@ func (d *derivation) classify() {
 	}
 	sort.Slice(d.nodes, func(i, j int) bool { return d.nodes[i].pc < d.nodes[j].pc })
 	d.removeOverlaps()
+	end := d.region.Site + uint64(d.region.Length)
+	goesOn := d.goesOn()
 	leaving := map[uint64][]uint64{} // nodes, by where they go back to
 	for _, n := range d.nodes {
 		for _, x := range n.exits {
 			switch {
 			case x.known && d.own(x.target):
 				leaving[x.target] = append(leaving[x.target], n.pc)
-			case x.backKnown && d.own(x.back):
+			case x.backKnown && d.own(x.back) && (x.back != end || goesOn):
 				leaving[x.back] = append(leaving[x.back], n.pc)
 			}
 		}
 	}
-	end := d.region.Site + uint64(d.region.Length)
 	d.targets = sortedKeys(leaving)
 	distance := func(address uint64) uint64 {
 		if address < end { // backwards comes last
@@ -331,6 +332,18 @@ func (d *derivation) originals() {
 			}
 		}
 	}
+}
+
+// goesOn reports whether the function gets from the displaced instructions to
+// those after them. A hook that executes them itself may be given an address there
+// all the same.
+func (d *derivation) goesOn() bool {
+	for _, o := range d.displaced() {
+		if o.in.Op == x86asm.RET || o.in.Op == x86asm.JMP {
+			return false
+		}
+	}
+	return true
 }
 
 // A place in the original text.

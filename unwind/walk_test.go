@@ -18,8 +18,8 @@ import (
 // cases are the patches of testdata/sites.S, in the order in which the program
 // runs them.
 var cases = []string{
-	"rr_call", "framed", "rr", "extends", "vectors", "switches", "subroutine",
-	"indirect", "absolute", "hops", "traced", "popret", "entry", "leaves", "copied", "branches",
+	"rr_call", "framed", "rr", "rr_trap", "rr_store", "rr_load", "rr_nops", "rr_before", "extends", "vectors", "switches", "subroutine",
+	"indirect", "absolute", "hops", "traced", "popret", "rr_popret", "rr_retnop", "entry", "leaves", "copied", "branches",
 }
 
 // A caseReport is what the script says of one case: numbers of instructions at
@@ -94,15 +94,14 @@ func TestWalkInGDB(t *testing.T) {
 		flags       []string
 		environment []string
 		signals     bool
-		// blind are the cases in whose hooks gdb stops on its own account.
-		blind map[string]bool
+		// blind is the number of instructions of rr's hooks at which gdb goes
+		// astray on its own account.
+		blind int
 	}{
 		{name: "dynamic"},
 		{name: "static", flags: []string{"-static"}},
-		// The frame of rr's hook itself is below that of the function that it
-		// returns to, which gdb takes for a sign of corruption; the hook's
-		// file would have to say otherwise.
-		{name: "stack above", environment: []string{"ARGUMENTS=above"}, blind: map[string]bool{"rr": true}},
+		// At the ret of rr's __morestack gdb 13 doesn't ask the hook's file.
+		{name: "stack above", environment: []string{"ARGUMENTS=above"}, blind: 1},
 		{name: "in signal handlers", environment: []string{"SIGNAL=1"}, signals: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -117,7 +116,7 @@ func TestWalkInGDB(t *testing.T) {
 					hook[i] += r.Hook[i]
 					signal[i] += r.Signal[i]
 				}
-				if test.blind[r.Case] && r.Stub[1] == 0 && r.Stub[0] > 0 {
+				if test.blind > 0 && r.Stub[0] > 0 && r.Stub[1] == 0 && r.Hook[1] == test.blind && isRRHook(r) {
 					continue
 				}
 				if r.Stub[0] == 0 || len(r.Wrong) > 0 || test.signals && r.Signal[0] == 0 {
@@ -131,6 +130,17 @@ func TestWalkInGDB(t *testing.T) {
 			t.Logf("right and wrong: stubs %v, hooks %v, signal handlers %v", stub, hook, signal)
 		})
 	}
+}
+
+// isRRHook tells whether a case has one of rr's present hooks, and all that is wrong
+// is in __morestack.
+func isRRHook(r caseReport) bool {
+	for _, wrong := range r.Wrong {
+		if !strings.Contains(wrong, "__morestack") || !strings.Contains(wrong, "ret") {
+			return false
+		}
+	}
+	return r.Case == "rr" || strings.HasPrefix(r.Case, "rr_") && r.Case != "rr_call"
 }
 
 // The walk sees what is wrong: without an image gdb goes astray in most stubs.

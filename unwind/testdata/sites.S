@@ -100,19 +100,89 @@ patches:
 	ret
 	END	hook_rr_call
 
-	/* rr: on its stack are the return address and the site's rsp. */
-	FUNCTION hook_rr
-	.cfi_escape 0x0f, 3, 0x77, 8, 0x06	/* CFA = *(rsp + 8) */
+	/* rr: on its stack are the return address and the site's rsp. Its hooks
+	   have the site's frame from the beginning, and call by way of a function
+	   that gdb lets switch stacks. Each has the instructions after a kind of
+	   system call. */
+	.macro CFA_IN_MEMORY offset
+	.cfi_escape 0x0f, 3, 0x77, \offset, 0x06	/* CFA = *(rsp + offset) */
+	.endm
+	.macro RR_HOOK name
+	FUNCTION hook_\name
+	CFA_IN_MEMORY 8
 	.cfi_escape 0x10, 0x10, 2, 0x77, 0	/* rip at rsp */
-	call	hook_rr_inner
-	cmp	$-4095, %rax
+	.endm
+	.macro RR_HOOK_END name
 	popq	SCRATCH1
-	.cfi_escape 0x0f, 3, 0x77, 0, 0x06
-	.cfi_escape 0x10, 0x10, 5, 0x0c, 0x10, 0x10, 0x00, 0x70
+	CFA_IN_MEMORY 0
+	.cfi_escape 0x10, 0x10, 5, 0x0c, 0x10, 0x10, 0x00, 0x70	/* rip at SCRATCH1 */
 	popq	%rsp
 	.cfi_def_cfa rsp, 0
 	jmp	*SCRATCH1
-	END	hook_rr
+	END	hook_\name
+	.endm
+	FUNCTION __morestack
+	CFA_IN_MEMORY 16
+	.cfi_escape 0x16, 7, 2, 0x77, 8		/* rsp = rsp + 8 */
+	.cfi_escape 0x10, 0x10, 2, 0x77, 0
+	call	hook_rr_inner
+	nop
+	ret
+	END	__morestack
+
+	RR_HOOK	rr
+	call	__morestack
+	cmp	$-4095, %rax
+	RR_HOOK_END rr
+	RR_HOOK	rr_store
+	call	__morestack
+	mov	%rax, -8(%rbp)
+	RR_HOOK_END rr_store
+	RR_HOOK	rr_load
+	call	__morestack
+	mov	8(%rsp), %rdi
+	mov	(%rdi), %rdi
+	RR_HOOK_END rr_load
+	RR_HOOK	rr_nops
+	call	__morestack
+	RR_HOOK_END rr_nops
+	RR_HOOK	rr_before
+	mov	%rcx, %r10
+	call	__morestack
+	RR_HOOK_END rr_before
+	/* These don't come back to the function: they have its caller's frame. */
+	RR_HOOK	rr_popret
+	.cfi_offset rip, 16
+	.cfi_escape 0x16, 7, 2, 0x23, 24	/* rsp = CFA + 24 */
+	call	__morestack
+	pop	%rdx
+	CFA_IN_MEMORY 0
+	pop	%rsp
+	.cfi_def_cfa rsp, 0
+	pop	%rdx
+	.cfi_adjust_cfa_offset -8
+	pop	%rsi
+	.cfi_adjust_cfa_offset -8
+	pop	SCRATCH1
+	.cfi_adjust_cfa_offset -8
+	.cfi_escape 0x10, 0x10, 5, 0x0c, 0x10, 0x10, 0x00, 0x70
+	.cfi_escape 0x16, 7, 2, 0x77, 0		/* rsp = rsp */
+	jmp	*SCRATCH1
+	END	hook_rr_popret
+	RR_HOOK	rr_retnop
+	.cfi_offset rip, 0
+	.cfi_escape 0x16, 7, 2, 0x23, 8		/* rsp = CFA + 8 */
+	call	__morestack
+	pop	%rdx
+	CFA_IN_MEMORY 0
+	pop	%rsp
+	.cfi_def_cfa rsp, 0
+	pop	SCRATCH1
+	.cfi_adjust_cfa_offset -8
+	.cfi_escape 0x10, 0x10, 5, 0x0c, 0x10, 0x10, 0x00, 0x70
+	.cfi_escape 0x16, 7, 2, 0x77, 0
+	jmp	*SCRATCH1
+	END	hook_rr_retnop
 	FUNCTION hook_rr_inner
 	decl	NESTING
 	CALL_BODY
@@ -207,16 +277,112 @@ patches:
 
 /* ---- rr today ---- */
 
-	RR_SITE	rr
-	STUB	rr
+	.macro RR_STUB name, hook, trap=0
+	STUB	\name
 	RR_SWITCH
 	push	%rax
-.Llow_rr:	movl	$0, (%rsp)
+.Llow_\name:	movl	$0, (%rsp)
 	movl	$0, 4(%rsp)
+	.if \trap
+	mov	$\trap, %eax
+	.endif
 	jmp	*4f(%rip)
-4:	.quad	hook_rr
-	ENDSTUB	rr
-	CASE	rr, 8, JUMP, goal=.Lback_rr, low=".Llow_rr - .Lstub_rr"
+4:	.quad	\hook
+	ENDSTUB	\name
+	.endm
+	.macro RR_CASE name, length
+	CASE	\name, \length, JUMP, goal=.Lback_\name, low=".Llow_\name - .Lstub_\name"
+	.endm
+
+	RR_SITE	rr
+	RR_STUB	rr, hook_rr
+	RR_CASE	rr, 8
+
+	/* Where an instruction traps that rr does itself. */
+	FUNCTION rr_trap
+	SAVES	rbx
+	mov	$1, %ebx
+.Lsite_rr_trap:
+	cpuid
+	nop
+	nop
+	nop
+.Lback_rr_trap:
+	RESTORES rbx
+	ret
+	END	rr_trap
+	RR_STUB	rr_trap, hook_rr_nops, 7
+	RR_CASE	rr_trap, 5
+
+	FUNCTION rr_store
+	SAVES	rbp
+	mov	%rsp, %rbp
+	.cfi_def_cfa_register rbp
+	sub	$8, %rsp
+	push	%r13
+	.cfi_offset r13, -32
+	sub	$32, %rsp
+	mov	$1, %eax
+.Lsite_rr_store:
+	syscall
+	mov	%rax, -8(%rbp)
+.Lback_rr_store:
+	add	$32, %rsp
+	pop	%r13
+	.cfi_restore r13
+	leave
+	.cfi_def_cfa rsp, 8
+	.cfi_restore rbp
+	ret
+	END	rr_store
+	RR_STUB	rr_store, hook_rr_store
+	RR_CASE	rr_store, 6
+
+	FUNCTION rr_load
+	SAVES	rbx
+	push	%rdi
+	.cfi_adjust_cfa_offset 8
+	mov	$1, %eax
+.Lsite_rr_load:
+	syscall
+	mov	(%rsp), %rdi
+.Lback_rr_load:
+	add	$8, %rsp
+	.cfi_adjust_cfa_offset -8
+	RESTORES rbx
+	ret
+	END	rr_load
+	RR_STUB	rr_load, hook_rr_load
+	RR_CASE	rr_load, 6
+
+	FUNCTION rr_nops
+	SAVES	r12
+	mov	$1, %eax
+.Lsite_rr_nops:
+	syscall
+	nop
+	nop
+	nop
+.Lback_rr_nops:
+	RESTORES r12
+	ret
+	END	rr_nops
+	RR_STUB	rr_nops, hook_rr_nops
+	RR_CASE	rr_nops, 5
+
+	/* The instruction before the system call is displaced, too. */
+	FUNCTION rr_before
+	SAVES	r14
+	mov	$1, %eax
+.Lsite_rr_before:
+	mov	%rcx, %r10
+	syscall
+.Lback_rr_before:
+	RESTORES r14
+	ret
+	END	rr_before
+	RR_STUB	rr_before, hook_rr_before
+	RR_CASE	rr_before, 5
 
 /* ---- stubs on the program's stack ---- */
 
@@ -476,6 +642,40 @@ patches:
 5:	.quad	.Lback_popret + 1
 	ENDSTUB	popret
 	CASE	popret, 5, JUMP
+
+	/* rr's hooks for what doesn't come back. */
+	FUNCTION rr_popret
+	push	%rsi
+	.cfi_adjust_cfa_offset 8
+	push	%rdx
+	.cfi_adjust_cfa_offset 8
+	mov	$1, %eax
+.Lsite_rr_popret:
+	syscall
+	pop	%rdx
+	.cfi_adjust_cfa_offset -8
+	pop	%rsi
+	.cfi_adjust_cfa_offset -8
+	ret
+.Lback_rr_popret:
+	END	rr_popret
+	RR_STUB	rr_popret, hook_rr_popret
+	RR_CASE	rr_popret, 5
+
+	/* Behind its end the function goes on with the same frame. */
+	FUNCTION rr_retnop
+	mov	$1, %eax
+.Lsite_rr_retnop:
+	syscall
+	ret
+	nopl	0(%rax,%rax,1)
+.Lback_rr_retnop:
+	nop
+	xor	%eax, %eax
+	ret
+	END	rr_retnop
+	RR_STUB	rr_retnop, hook_rr_retnop
+	RR_CASE	rr_retnop, 8
 
 	/* The displaced instructions save registers, so that the frame moves. */
 	FUNCTION entry
