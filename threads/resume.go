@@ -241,6 +241,7 @@ func stopsJobs(signal unix.Signal) bool {
 }
 
 func (t *Table) release(lwp *LWP, signal unix.Signal) error {
+	lwp.stepped = beforeStep{}
 	if lwp.vforking || lwp.awaiting {
 		// Nobody can read them while the kernel holds it.
 		if _, err := lwp.Registers(); err != nil {
@@ -281,7 +282,6 @@ func (t *Table) release(lwp *LWP, signal unix.Signal) error {
 		return t.kernel.ContinueToSyscall(lwp.TID, signal)
 	}
 	lwp.followed, lwp.launching = false, false
-	lwp.stepped = beforeStep{}
 	if lwp.asked.steps() || lwp.stepsOver {
 		lwp.noteStep()
 		return t.kernel.Step(lwp.TID, signal)

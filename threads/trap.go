@@ -62,6 +62,11 @@ func (t *Table) trapped(lwp *LWP) (Stop, error) {
 		}
 		return stop, err
 	}
+	if t.siginfo.Code() == trapHandler {
+		if err := lwp.enteredHandler(); err != nil {
+			return stop, err
+		}
+	}
 	leavesSyscall := lwp.leavesSyscall
 	lwp.leavesSyscall = false
 	if cause == trapStep && t.siginfo.Code() == ptrace.TrapBreakpoint && leavesSyscall {

@@ -1,5 +1,7 @@
 package threads
 
+import "encoding/binary"
+
 // The kernel makes a step by the processor's trap flag, TF. It hides that from
 // those who read the registers (arch/x86/kernel/ptrace.c, get_flags), but
 //
@@ -8,10 +10,12 @@ package threads
 //   - not after a step of POPF or IRET, which may set the flag: the kernel takes
 //     it for the program's own then, and in the next step, for which it sets the
 //     flag again, still does (arch/x86/kernel/step.c, enable_single_step). The
-//     program would trap as soon as it is continued.
+//     program would trap as soon as it is continued;
+//   - nor, for the same reason, from a signal handler that is entered instead of
+//     such a step: the flag is in what the handler returns to.
 //
-// So the flag is taken out of what a step has pushed, and out of the registers,
-// unless the program has set it itself.
+// So the flag is taken out of what a step has pushed, out of the registers, and out
+// of the signal's frame, unless the program has set it itself.
 
 // trapFlag is TF (Intel SDM, volume 1, "EFLAGS Register").
 const trapFlag = 1 << 8
@@ -35,7 +39,6 @@ func (l *LWP) noteStep() {
 // from being made, has left.
 func (l *LWP) dropTrapFlag() error {
 	before := l.stepped
-	l.stepped = beforeStep{}
 	if !before.valid {
 		return nil
 	}
@@ -51,7 +54,7 @@ func (l *LWP) dropTrapFlag() error {
 	var code [longestInstruction]byte
 	n, _ := l.Process.space.Read(before.pc, code[:]) // what can't be read was not executed
 	if pushes && uint64(n) >= length && pushesFlags(code[:length]) {
-		l.dropPushedTrapFlag(registers.Rsp)
+		l.dropSavedTrapFlag(registers.Rsp)
 	}
 	if registers.Eflags&trapFlag != 0 && !setsFlags(code[:n], before.number) {
 		registers.Eflags &^= trapFlag
@@ -60,14 +63,46 @@ func (l *LWP) dropTrapFlag() error {
 	return nil
 }
 
-func (l *LWP) dropPushedTrapFlag(sp uint64) {
+// dropSavedTrapFlag takes the flag out of the flags at an address, where they have
+// just been written.
+func (l *LWP) dropSavedTrapFlag(address uint64) {
 	var flags [1]byte // the byte that bit 8 is in
-	if n, _ := l.Process.space.Read(sp+1, flags[:]); n == 1 && flags[0]&(trapFlag>>8) != 0 {
+	if n, _ := l.Process.space.Read(address+1, flags[:]); n == 1 && flags[0]&(trapFlag>>8) != 0 {
 		flags[0] &^= trapFlag >> 8
-		// The program has just written there; if it can't be written any more,
-		// it can't be read either.
-		_ = l.Process.space.Write(sp+1, flags[:])
+		// What could be written a moment ago can't be gone.
+		_ = l.Process.space.Write(address+1, flags[:])
 	}
+}
+
+// signalFrames are the frames of signal handlers: where in them, from the stack
+// pointer on, the kernel has saved the pc and the flags, and their size in bytes
+// (arch/x86/include/asm/sigframe.h, struct rt_sigframe, and for 32-bit programs
+// struct sigframe_ia32 and rt_sigframe_ia32).
+var signalFrames = map[bool][]struct{ pc, flags, size uint64 }{
+	true:  {{176, 184, 8}},
+	false: {{64, 72, 4}, {220, 228, 4}},
+}
+
+// enteredHandler is dropTrapFlag for a step that has ended at the first instruction
+// of a signal handler.
+func (l *LWP) enteredHandler() error {
+	before := l.stepped
+	if !before.valid {
+		return nil
+	}
+	registers, err := l.Registers()
+	if err != nil {
+		return err
+	}
+	for _, frame := range signalFrames[registers.Executes64Bit()] {
+		var pc [8]byte
+		n, _ := l.Process.space.Read(registers.Rsp+frame.pc, pc[:frame.size])
+		if uint64(n) == frame.size && binary.LittleEndian.Uint64(pc[:]) == before.pc {
+			l.dropSavedTrapFlag(registers.Rsp + frame.flags)
+			return nil
+		}
+	}
+	return nil
 }
 
 // longestInstruction is in bytes (Intel SDM, volume 2, "Instruction Prefixes").

@@ -1,7 +1,11 @@
 /* A program that patches itself. Each case replaces instructions of a function
    of sites.S by a jump to a stub, which is a copy of a template of sites.S in
    anonymous memory.
-   usage: patches [above]    above: run on a stack below the alternate one */
+   usage: patches [above | fork | late | unpatch]
+     above: run on a stack below the alternate one
+     fork: run in a child
+     late: make each patch when its turn comes, in memory that is executable before
+     unpatch: undo all of them at the end, and run again */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -11,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { JUMP, CALL, INDIRECT, ABSOLUTE, HOP };
@@ -96,6 +101,8 @@ static void relative(uint8_t *at, uint8_t op, uint8_t *to)
 	memcpy(at + 1, &distance, 4);
 }
 
+static uint8_t originals[64][32];
+
 static void apply(struct patch *p)
 {
 	uint8_t *stub = page + used, *site = p->site, *entry = stub + p->entry;
@@ -110,6 +117,7 @@ static void apply(struct patch *p)
 	used = (used + size + 15) & ~15UL;
 	uint8_t *text = (uint8_t *)((uintptr_t)site & ~0xfffUL);
 	mprotect(text, 0x2000, PROT_READ | PROT_WRITE | PROT_EXEC);
+	memcpy(originals[p - patches], site, p->length);
 	switch (p->kind) {
 	case JUMP:
 		relative(site, 0xe9, entry);
@@ -140,11 +148,26 @@ static void apply(struct patch *p)
 	fprintf(stderr, "%s: site %p, stub %p to %p\n", p->name, site, stub, stub + size);
 }
 
+static void undo(struct patch *p)
+{
+	uint8_t *text = (uint8_t *)((uintptr_t)p->site & ~0xfffUL);
+	mprotect(text, 0x2000, PROT_READ | PROT_WRITE | PROT_EXEC);
+	memcpy(p->site, originals[p - patches], p->length);
+	mprotect(text, 0x2000, PROT_READ | PROT_EXEC);
+}
+
+static int late;
+
 static void *run(void *unused)
 {
 	marker();
-	for (struct patch *p = patches; p->name; p++)
+	for (struct patch *p = patches; p->name; p++) {
+		if (late) {
+			apply(p);
+			marker();
+		}
 		level1(p);
+	}
 	return unused;
 }
 
@@ -160,11 +183,21 @@ int main(int argc, char **argv)
 	stack_t stack = {.ss_sp = malloc(65536), .ss_size = 65536};
 	sigaction(SIGUSR1, &action, 0);
 	sigaltstack(&stack, 0);
+	const char *mode = argc > 1 ? argv[1] : "";
 	near((uint8_t *)patches[0].site);
-	for (struct patch *p = patches; p->name; p++)
+	late = !strcmp(mode, "late");
+	for (struct patch *p = patches; p->name && !late; p++)
 		apply(p);
-	mprotect(page, 0x4000, PROT_READ | PROT_EXEC);
-	if (argc > 1 && !strcmp(argv[1], "above")) {
+	if (!late)
+		mprotect(page, 0x4000, PROT_READ | PROT_EXEC);
+	if (!strcmp(mode, "fork")) {
+		pid_t child = fork();
+		if (child == 0) {
+			run(0);
+			_exit(0);
+		}
+		waitpid(child, 0, 0);
+	} else if (!strcmp(mode, "above")) {
 		pthread_t thread;
 		pthread_attr_t attributes;
 		pthread_attr_init(&attributes);
@@ -172,6 +205,11 @@ int main(int argc, char **argv)
 		pthread_create(&thread, &attributes, run, 0);
 		pthread_join(thread, 0);
 	} else {
+		run(0);
+	}
+	if (!strcmp(mode, "unpatch")) {
+		for (struct patch *p = patches; p->name; p++)
+			undo(p);
 		run(0);
 	}
 	printf("hooked %ld\n", hooked);

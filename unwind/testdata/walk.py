@@ -1,12 +1,17 @@
 # Runs in gdb. Steps through every instruction of every stub and hook of the
 # program patches.c, and compares the backtrace with that at the site.
 #   PROGRAM ARGUMENTS  the program
-#   DERIVE             a command that makes the image of a process
-#   IMAGE              its file; empty: walk without one
+#   SERVER             the address of a server that has started it and describes
+#                      the stubs; else gdb starts it, and
+#   DERIVE             is a command that makes the image of a process,
+#   IMAGE              its file, and LOAD=0 says to walk without it
 #   ATTACH             the process to attach to, instead of starting one
+#   SETUP              commands for gdb, one a line
+#   LATE=1             the program makes each patch just before it is used
+#   UNPATCHED=1        it undoes all of them at the end, and runs again
 #   HOOK               instructions of a hook to step through; the rest is run
 #   SIGNAL=1           a signal handler is entered at each instruction of a stub
-import gdb, json, os, subprocess
+import gdb, json, os, re, subprocess
 
 REGISTERS = ['rsp', 'rbx', 'rbp', 'r12', 'r13', 'r14', 'r15']
 WORD = gdb.lookup_type('unsigned long')
@@ -14,11 +19,15 @@ WORD = gdb.lookup_type('unsigned long')
 def run(command):
     return gdb.execute(command, to_string=True)
 
+SERVER = os.environ.get('SERVER')
+
 def step():
-    """Steps, without the trap flag that a pushf within a step has saved."""
+    """Steps. The trap flag that a pushf within a step saves a server hides."""
     run('stepi')
     flags = int(gdb.newest_frame().read_register('eflags').cast(WORD))
     if flags & 0x100:
+        if SERVER:
+            raise gdb.GdbError('the trap flag is set at %#x' % gdb.newest_frame().pc())
         run('set $eflags = %d' % (flags & ~0x100))
 
 def chain():
@@ -45,25 +54,52 @@ for command in ['pagination off', 'confirm off', 'width 0', 'debuginfod enabled 
         run('set ' + command)
     except gdb.error:
         pass
+for command in os.environ.get('SETUP', '').splitlines():
+    run(command)
 run('handle SIGUSR1 nostop noprint pass')
 run('file ' + os.environ['PROGRAM'])
-if 'ATTACH' in os.environ:
+if SERVER:
+    run('target remote ' + SERVER)
+    run('tbreak marker')
+    run('continue')
+elif 'ATTACH' in os.environ:
     run('attach ' + os.environ['ATTACH'])
 else:
     run('set args ' + os.environ.get('ARGUMENTS', ''))
     run('tbreak marker')
     run('run')
 pid = gdb.selected_inferior().pid
-derived = subprocess.run([os.environ['DERIVE'], str(pid)], env=dict(os.environ, UNWIND_TEST_DERIVE=os.environ['IMAGE']),
-                         stdout=subprocess.PIPE, check=True)
-summary = json.loads(derived.stdout)
-if os.environ.get('LOAD', '1') == '1':
-    run('add-symbol-file %s -o %d' % (summary['File'], summary['Base']))
+
+def ask_server():
+    """What the server knows, in the form of the command DERIVE."""
+    found = []
+    for line in run('monitor jump-patch list').splitlines():
+        match = re.match(r'(0x[0-9a-f]+) (\w+)(\+0x[0-9a-f]+)?: ', line)
+        if match:
+            shown = run('monitor jump-patch show ' + match.group(1))
+            found.append({'Function': match.group(2), 'Site': int(match.group(1), 16), 'StandsIn': 'stands in for the function' in shown,
+                          'Length': int(re.search(r', (\d+) bytes replaced', shown).group(1)),
+                          'Instructions': [{'Address': int(a, 16), 'Row': row, 'Confidence': ''}
+                                           for a, row in re.findall(r'^  (0x[0-9a-f]+) \(0x[0-9a-f]+\) (.*)$', shown, re.M)]})
+    return {'Regions': found}
+
+if SERVER:
+    summary = ask_server()
+else:
+    derived = subprocess.run([os.environ['DERIVE'], str(pid)], env=dict(os.environ, UNWIND_TEST_DERIVE=os.environ['IMAGE']),
+                             stdout=subprocess.PIPE, check=True)
+    summary = json.loads(derived.stdout)
+    if os.environ.get('LOAD', '1') == '1':
+        run('add-symbol-file %s -o %d' % (summary['File'], summary['Base']))
+
+def describe():
+    regions.clear()
+    for region in summary['Regions']:
+        for instruction in region['Instructions']:
+            regions[instruction['Address']] = (region, instruction)
 
 regions = {}
-for region in summary['Regions']:
-    for instruction in region['Instructions']:
-        regions[instruction['Address']] = (region, instruction)
+describe()
 stubs = [m for m in open('/proc/%d/maps' % pid).read().splitlines()]
 anonymous = []
 for line in stubs:
@@ -74,8 +110,13 @@ for line in stubs:
 def in_stub(pc):
     return any(start <= pc < end for start, end in anonymous)
 
-report = []
+report, seen = [], []
 for case in json.loads(os.environ['CASES']):
+    if os.environ.get('LATE') == '1':
+        run('tbreak marker')
+        run('continue')
+        summary = ask_server()
+        describe()
     patch = next(r for r in summary['Regions'] if r['Function'] == case)
     site = patch['Site']
     result = {'Case': case, 'Stub': [0, 0], 'Hook': [0, 0], 'Signal': [0, 0], 'Wrong': []}
@@ -87,6 +128,7 @@ for case in json.loads(os.environ['CASES']):
         break
     callers = chain()[1:]
     function = chain()[0][0]
+    seen.append((case, site, callers))
 
     def judge(frames, inside):
         if len(frames) <= len(callers) or frames[-len(callers):] != callers:
@@ -140,5 +182,29 @@ for case in json.loads(os.environ['CASES']):
             run('continue')
     else:
         result['Wrong'].append('the stub was not left')
+if os.environ.get('UNPATCHED') == '1':
+    run('tbreak marker')
+    run('continue')
+    left = run('monitor jump-patch list') + run('info sharedlibrary')
+    for case, site, callers in seen:
+        result = {'Case': case + ' undone', 'Stub': [0, 0], 'Hook': [0, 0], 'Signal': [0, 0], 'Wrong': []}
+        report.append(result)
+        if '@jump-patch' in left or 'jump-patches' in left or case in left:
+            result['Wrong'].append('it is still known: ' + left)
+        run('tbreak *%d' % site)
+        run('continue')
+        frames = chain()
+        for _ in range(3):
+            # The callers' registers are others than before; where they are is not,
+            # but for main, which has called from another place.
+            wrong = frames[0][0] != case or len(frames) != len(callers) + 1 or any(
+                f[0] != c[0] or f[1] != c[1] and f[0] != 'main' for f, c in zip(frames[1:], callers))
+            result['Stub'][1 if wrong else 0] += 1
+            if wrong:
+                result['Wrong'].append('%#x in %s: %s' % (frames[0][1], case, run('bt 9')))
+            step()
+            if gdb.newest_frame().name() != case:
+                break
+            frames = chain()
 gdb.execute('kill')
 open(os.environ['REPORT'], 'w').write(json.dumps(report))
