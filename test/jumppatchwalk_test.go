@@ -140,3 +140,49 @@ func TestJumpPatchWalk(t *testing.T) {
 		})
 	}
 }
+
+// TestJumpPatchWalkLLDB does the same in lldb.
+func TestJumpPatchWalkLLDB(t *testing.T) {
+	gnuLacks(t, "it knows nothing of jump patches")
+	notAgain(t, "jump patches are looked for in 64-bit programs only")
+	lldb := need(t, "lldb")
+	for _, test := range []struct {
+		name, mode string
+		flags      []string
+	}{
+		{name: "dynamic"},
+		{name: "no PIE", flags: []string{"-no-pie"}},
+		{name: "stack above", mode: "above"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSession(t)
+			program, cases := patchedProgram(t, test.flags...)
+			arguments := []string{"127.0.0.1:0", program}
+			if test.mode != "" {
+				arguments = append(arguments, test.mode)
+			}
+			v, _ := s.serveIn(arguments...)
+			environment := []string{"PROGRAM=" + program, "SERVER=" + v.address(), "PYTHONPATH=" + lldbModules(t, lldb)}
+			reports := s.walked(cases, environment, lldb, "--no-lldbinit", "-b", "-o", "command script import ../unwind/testdata/walk_lldb.py")
+			s.right(cases, reports, func(r walkReport) bool {
+				// The longer jump is between the program's functions, where lldb asks
+				// no other module.
+				return r.Case == "hops" && r.Stub[1] == 0 && r.Hook[1] == 1
+			})
+		})
+	}
+}
+
+// lldbModules are the folders of lldb's Python modules, which Debian's lldb 14
+// doesn't find by itself.
+func lldbModules(t *testing.T, lldb string) string {
+	t.Helper()
+	path, err := exec.Command(lldb, "-P").Output()
+	if err != nil {
+		missing(t, fmt.Errorf("lldb has no Python: %w", err))
+	}
+	folder := strings.TrimSpace(string(path))
+	found, _ := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(folder)), "python3*", "dist-packages"))
+	more, _ := filepath.Glob("/usr/lib/llvm-*/lib/python3*/dist-packages")
+	return strings.Join(append(append([]string{folder}, found...), more...), ":")
+}

@@ -11,7 +11,10 @@
 #   UNPATCHED=1        it undoes all of them at the end, and runs again
 #   HOOK               instructions of a hook to step through; the rest is run
 #   SIGNAL=1           a signal handler is entered at each instruction of a stub
-import gdb, json, os, re, subprocess
+import gdb, json, os, subprocess, sys
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+import patchlist
 
 REGISTERS = ['rsp', 'rbx', 'rbp', 'r12', 'r13', 'r14', 'r15']
 WORD = gdb.lookup_type('unsigned long')
@@ -71,17 +74,7 @@ else:
 pid = gdb.selected_inferior().pid
 
 def ask_server():
-    """What the server knows, in the form of the command DERIVE."""
-    found = []
-    for line in run('monitor jump-patch list').splitlines():
-        match = re.match(r'(0x[0-9a-f]+) (\w+)(\+0x[0-9a-f]+)?: ', line)
-        if match:
-            shown = run('monitor jump-patch show ' + match.group(1))
-            found.append({'Function': match.group(2), 'Site': int(match.group(1), 16), 'StandsIn': 'stands in for the function' in shown,
-                          'Length': int(re.search(r', (\d+) bytes replaced', shown).group(1)),
-                          'Instructions': [{'Address': int(a, 16), 'Row': row, 'Confidence': ''}
-                                           for a, row in re.findall(r'^  (0x[0-9a-f]+) \(0x[0-9a-f]+\) (.*)$', shown, re.M)]})
-    return {'Regions': found}
+    return patchlist.ask(lambda command: run('monitor ' + command))
 
 if SERVER:
     summary = ask_server()

@@ -1,6 +1,11 @@
 # Runs in lldb; does what walk.py does in gdb.
-import json, os, subprocess, traceback
+import json, os, re, subprocess, sys, traceback
 import lldb
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+import patchlist
+
+SERVER = os.environ.get('SERVER')
 
 REGISTERS = ['rsp', 'rbx', 'rbp', 'r12', 'r13', 'r14', 'r15']
 
@@ -16,6 +21,16 @@ def chain(thread):
             frames.append((name(frame), frame.GetPC(), tuple(int(frame.FindRegister(r).GetValue() or '-1', 16) for r in REGISTERS)))
     return frames
 
+def launch(target):
+    process = target.LaunchSimple(None, None, os.getcwd())
+    derived = subprocess.run([os.environ['DERIVE'], str(process.GetProcessID())], stdout=subprocess.PIPE, check=True,
+                             env=dict(os.environ, UNWIND_TEST_DERIVE=os.environ['IMAGE'], PYTHONPATH=''))
+    summary = json.loads(derived.stdout)
+    if os.environ.get('LOAD', '1') == '1':
+        module = target.AddModule(summary['File'], None, None)
+        target.SetModuleLoadAddress(module, summary['Base'])
+    return process, summary
+
 def walk(debugger):
     target = debugger.CreateTarget(os.environ['PROGRAM'])
 
@@ -30,13 +45,19 @@ def walk(debugger):
     debugger.SetSelectedTarget(target)
     run('process handle -s false -n false -p true SIGUSR1')
     target.BreakpointCreateByName('marker').SetOneShot(True)
-    process = target.LaunchSimple(None, None, os.getcwd())
-    derived = subprocess.run([os.environ['DERIVE'], str(process.GetProcessID())], stdout=subprocess.PIPE, check=True,
-                             env=dict(os.environ, UNWIND_TEST_DERIVE=os.environ['IMAGE'], PYTHONPATH=''))
-    summary = json.loads(derived.stdout)
-    if os.environ.get('LOAD', '1') == '1':
-        module = target.AddModule(summary['File'], None, None)
-        target.SetModuleLoadAddress(module, summary['Base'])
+    if SERVER:
+        error = lldb.SBError()
+        process = target.ConnectRemote(debugger.GetListener(), 'connect://' + SERVER, 'gdb-remote', error)
+        if error.Fail():
+            raise Exception(error.GetCString())
+        process.Continue()
+
+        def monitor(command):
+            said = run('process plugin packet monitor ' + command)
+            return bytes.fromhex(re.search(r'response: ([0-9a-f]*)', said).group(1)).decode()
+        summary = patchlist.ask(monitor)
+    else:
+        process, summary = launch(target)
     instructions = {i['Address']: (r, i) for r in summary['Regions'] for i in r['Instructions']}
     anonymous = []
     for line in open('/proc/%d/maps' % process.GetProcessID()):
@@ -62,8 +83,10 @@ def walk(debugger):
         for _ in range(600):
             thread.StepInstruction(False)
             frame = thread.GetFrameAtIndex(0)
-            flags = int(frame.FindRegister('rflags').GetValue(), 16)
+            flags = frame.FindRegister('eflags' if SERVER else 'rflags').GetValueAsUnsigned()
             if flags & 0x100:
+                if SERVER:
+                    raise Exception('the trap flag is set at %#x' % frame.GetPC())
                 error = lldb.SBError()
                 if not frame.FindRegister('rflags').SetValueFromCString('%#x' % (flags & ~0x100), error):
                     raise Exception('the trap flag stays: ' + str(error))
@@ -99,4 +122,5 @@ def __lldb_init_module(debugger, session):
     try:
         walk(debugger)
     except Exception:
-        traceback.print_exc()
+        # lldb may have taken the place of the other streams.
+        os.write(1, traceback.format_exc().encode())
