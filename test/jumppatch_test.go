@@ -18,6 +18,14 @@ import (
 // inHook are the frames from the hook of jumppatch.c to main.
 const inHook = `(?s)^#0 +hook .*\n#1 .* work\+0x3@jump-patch .*\n#2 .* work \(\).*\n#3 .* middle \(n=%d\).*\n#4 .* main \(.*\)[^\n]*\n$`
 
+// The addresses in work of jumppatch.c and patchtable.c: of the instruction that is
+// replaced, of the next, and in the latter of the one after that.
+const (
+	patchSite  = "(long)work+3"
+	patchBack  = "(long)work+9"
+	patchLater = "(long)work+10"
+)
+
 // patching starts jumppatch.c without address randomisation and stops it in its
 // hook.
 func (s *session) patching(link inferiors.Link, mode string, options []string, setup ...string) (*server, *gdb, temporary) {
@@ -64,7 +72,7 @@ func TestJumpPatch(t *testing.T) {
 				v, g, folder := s.patching(link, "once", nil, "set sysroot "+root)
 				g.matches("bt", fmt.Sprintf(inHook, 2))
 				g.matches("monitor jump-patch where", `^0x[0-9a-f]+ is not in a jump patch's stub\.\n$`)
-				site, page := g.value("&site"), g.value("page")
+				site, page := g.value(patchSite), g.value("page")
 				g.matches("monitor jump-patch list", fmt.Sprintf(`^%#x work\+0x3: jump to %#x, 10 of 10 instructions described\nfile: `, site, page))
 				g.matches(fmt.Sprintf("monitor jump-patch show %#x", site), `6 bytes replaced \(81 c3 67 45 23 01\)`)
 				g.stopsIn("finish", "function-finished", "work+0x3@jump-patch")
@@ -72,7 +80,7 @@ func TestJumpPatch(t *testing.T) {
 				g.matches("bt", `(?s)^#0 .* work\+0x3@jump-patch .*\n#1 .* work \(\).*\n#2 .* middle \(n=2\)`)
 				g.run(fmt.Sprintf("break *%#x", page+g.value("(long)tail-(long)stub")))
 				g.stopsIn("continue", "breakpoint-hit", "work+0x3@jump-patch")
-				g.matches("monitor jump-patch where", fmt.Sprintf(`corresponds to %#x\.`, g.value("&back")))
+				g.matches("monitor jump-patch where", fmt.Sprintf(`corresponds to %#x\.`, g.value(patchBack)))
 				g.stopsIn("finish", "function-finished", "work")
 				if got := g.resume("finish"); got.function != "middle" || got.line == 0 {
 					t.Errorf("finish out of work: %v", got)
@@ -102,13 +110,13 @@ func TestJumpPatchSteps(t *testing.T) {
 	s := newSession(t)
 	_, g, _ := s.patching(inferiors.PIE, "wait", nil)
 	g.run("delete")
-	g.run("tbreak *&site")
+	g.run("tbreak *(" + patchSite + ")")
 	g.resume("continue")
 	page := g.value("page")
 	if got := g.resume("stepi"); got.pc != page || got.function != "work+0x3@jump-patch" {
 		t.Fatalf("stepi from the site: %v, want %#x", got, page)
 	}
-	for n := 0; g.value("$pc") != g.value("&back"); n++ {
+	for n := 0; g.value("$pc") != g.value(patchBack); n++ {
 		if n == 40 {
 			t.Fatal("the stub has no end")
 		}
@@ -214,7 +222,7 @@ func TestJumpPatchOff(t *testing.T) {
 func TestJumpPatchHints(t *testing.T) {
 	s := newSession(t)
 	_, g, _ := s.patching(inferiors.NoPIE, "once", nil)
-	site, page, size := g.value("&site"), g.value("page"), g.value("(long)stub_end-(long)stub")
+	site, page, size := g.value(patchSite), g.value("page"), g.value("(long)stub_end-(long)stub")
 	file := filepath.Join(t.TempDir(), "patches.json")
 	hints := fmt.Sprintf(`{"version": 1, "patches": [{"site": "%#x", "length": 6, "stub": ["%#x", "%#x"],
 		"rows": [{"start": "%#x", "end": "%#x", "cfa": "rbp+136", "registers": {"rbp": "[cfa-136]"}}]}]}`,
@@ -271,7 +279,7 @@ func TestJumpPatchBadHints(t *testing.T) {
 func TestJumpPatchObject(t *testing.T) {
 	s := newSession(t)
 	v, g, _ := s.patching(inferiors.PIE, "once", nil)
-	site, page := g.value("&site"), g.value("page")
+	site, page := g.value(patchSite), g.value("page")
 	g.run("disconnect")
 	g.quit()
 	p := s.packets(v, "")

@@ -49,7 +49,7 @@ func TestJumpPatchNotified(t *testing.T) {
 			g.stopsIn("continue"+background, "breakpoint-hit", "main")
 			g.run("break hook")
 			g.run("break marker")
-			back, later := g.value("&back"), g.value("&later")
+			back, later := g.value(patchBack), g.value(patchLater)
 			for n, want := range []uint64{back, later, back} {
 				g.stopsIn("continue"+background, "breakpoint-hit", "hook")
 				g.matches("bt", inHookOf(n+2, want))
@@ -89,10 +89,10 @@ func TestJumpPatchNotifiedBreakpoint(t *testing.T) {
 	g.run("break hook")
 	g.stopsIn("stepi", "end-stepping-range", "__jump_patch_changed")
 	g.stopsIn("continue", "breakpoint-hit", "hook")
-	g.matches("bt", inHookOf(3, g.value("&later")))
+	g.matches("bt", inHookOf(3, g.value(patchLater)))
 	g.run("tbreak *__jump_patch_changed if 0")
 	g.stopsIn("continue", "breakpoint-hit", "hook")
-	g.matches("bt", inHookOf(4, g.value("&back")))
+	g.matches("bt", inHookOf(4, g.value(patchBack)))
 	g.run("delete")
 	if again := g.run("x/4xb __jump_patch_changed"); again != code {
 		t.Errorf("memory has changed from %s to %s", code, again)
@@ -119,7 +119,7 @@ func TestJumpPatchNotifiedDetach(t *testing.T) {
 func TestJumpPatchAdd(t *testing.T) {
 	s := newSession(t)
 	_, g, _ := s.patching(inferiors.PIE, "fork", nil, "set follow-fork-mode child", "set detach-on-fork off")
-	site, page, back := g.value("&site"), g.value("page"), g.value("&back")
+	site, page, back := g.value(patchSite), g.value("page"), g.value(patchBack)
 	size := g.value("(long)stub_end-(long)stub")
 	g.matches("bt", fmt.Sprintf(inHook, 2))
 	g.fails("monitor jump-patch add", "Protocol error with Rcmd")

@@ -46,10 +46,10 @@ def walk(debugger):
     run('process handle -s false -n false -p true SIGUSR1')
     target.BreakpointCreateByName('marker').SetOneShot(True)
     if SERVER:
-        error = lldb.SBError()
-        process = target.ConnectRemote(debugger.GetListener(), 'connect://' + SERVER, 'gdb-remote', error)
-        if error.Fail():
-            raise Exception(error.GetCString())
+        said = run('gdb-remote ' + SERVER)
+        process = target.GetProcess()
+        if process.GetState() != lldb.eStateStopped:
+            raise Exception('the server is not reached: ' + said)
         process.Continue()
 
         def monitor(command):

@@ -17,7 +17,7 @@ __attribute__((noinline)) void hook(void)
 	counted++; /* in the hook */
 }
 
-extern uint8_t site[], back[], stub[], displaced[], tail[], stub_end[];
+extern uint8_t stub[], displaced[], tail[], stub_end[];
 
 __asm__(
 	".text\n"
@@ -28,9 +28,7 @@ __asm__(
 	".cfi_adjust_cfa_offset 8\n"
 	".cfi_rel_offset rbx, 0\n"
 	"	mov %edi, %ebx\n"
-	"site:\n"
 	"	add $0x1234567, %ebx\n"
-	"back:\n"
 	"	mov %ebx, worked(%rip)\n"
 	"	pop %rbx\n"
 	".cfi_adjust_cfa_offset -8\n"
@@ -60,6 +58,10 @@ __asm__(
 
 void work(int n);
 
+/* Labels would be functions to lldb. */
+#define SITE ((uint8_t *)work + 3) /* the add */
+#define BACK ((uint8_t *)work + 9)
+
 __attribute__((noinline)) void marker(void) { __asm__ volatile(""); }
 
 __attribute__((noinline)) static void middle(int n)
@@ -72,9 +74,9 @@ static uint8_t *page, original[6];
 
 static void write_text(const uint8_t *bytes)
 {
-	void *text = (void *)((uintptr_t)site & -4096UL);
+	void *text = (void *)((uintptr_t)SITE & -4096UL);
 	mprotect(text, 8192, PROT_READ | PROT_WRITE | PROT_EXEC);
-	memcpy(site, bytes, sizeof original);
+	memcpy(SITE, bytes, sizeof original);
 	mprotect(text, 8192, PROT_READ | PROT_EXEC);
 }
 
@@ -87,17 +89,17 @@ static void jump(uint8_t *at, const uint8_t *to)
 
 static void patch(void)
 {
-	page = mmap((void *)(((uintptr_t)site & -4096UL) + (16 << 20)), 4096, PROT_READ | PROT_WRITE,
+	page = mmap((void *)(((uintptr_t)SITE & -4096UL) + (16 << 20)), 4096, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	if (page == MAP_FAILED)
 		abort();
 	memcpy(page, stub, stub_end - stub);
-	jump(page + (tail - stub), back);
+	jump(page + (tail - stub), BACK);
 	mprotect(page, 4096, PROT_READ | PROT_EXEC);
 	uint8_t replacement[sizeof original];
-	memcpy(original, site, sizeof original);
+	memcpy(original, SITE, sizeof original);
 	memset(replacement, 0x90, sizeof replacement);
-	int32_t distance = page - (site + 5);
+	int32_t distance = page - (SITE + 5);
 	replacement[0] = 0xe9;
 	memcpy(replacement + 1, &distance, 4);
 	write_text(replacement);

@@ -17,7 +17,7 @@ volatile int counted, worked, finish;
 
 __attribute__((noinline)) void hook(void) { counted++; }
 
-extern uint8_t site[], back[], later[], stub[], tail[], stub_end[];
+extern uint8_t stub[], tail[], stub_end[];
 
 __asm__(
 	".text\n"
@@ -28,11 +28,8 @@ __asm__(
 	".cfi_adjust_cfa_offset 8\n"
 	".cfi_rel_offset rbx, 0\n"
 	"	mov %edi, %ebx\n"
-	"site:\n"
 	"	add $0x1234567, %ebx\n"
-	"back:\n"
 	"	nop\n"
-	"later:\n"
 	"	mov %ebx, worked(%rip)\n"
 	"	pop %rbx\n"
 	".cfi_adjust_cfa_offset -8\n"
@@ -61,6 +58,11 @@ __asm__(
 
 void work(int n);
 
+/* Labels would be functions to lldb. */
+#define SITE ((uint8_t *)work + 3) /* the add */
+#define BACK ((uint8_t *)work + 9)
+#define LATER ((uint8_t *)work + 10)
+
 __attribute__((noinline)) static void middle(int n)
 {
 	work(n);
@@ -81,30 +83,30 @@ static void jump(uint8_t *at, const uint8_t *to)
 /* The text and the page stay as they are mapped from now on. */
 __attribute__((constructor)) static void prepare(void)
 {
-	uint8_t *text = (uint8_t *)((uintptr_t)site & -4096UL);
+	uint8_t *text = (uint8_t *)((uintptr_t)SITE & -4096UL);
 	page = mmap(text + (16 << 20), 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	if (page == MAP_FAILED || mprotect(text, 8192, PROT_READ | PROT_WRITE | PROT_EXEC))
 		abort();
-	memcpy(original, site, sizeof original);
+	memcpy(original, SITE, sizeof original);
 }
 
 static void patch(void)
 {
 	memcpy(page, stub, stub_end - stub);
-	jump(page + (tail - stub), back);
-	jump(site, page);
-	site[5] = 0x90;
+	jump(page + (tail - stub), BACK);
+	jump(SITE, page);
+	SITE[5] = 0x90;
 }
 
-static void unpatch(void) { memcpy(site, original, sizeof original); }
+static void unpatch(void) { memcpy(SITE, original, sizeof original); }
 
 static struct jump_patch told;
 
 static void tell(uint8_t *return_address)
 {
 	told = (struct jump_patch){
-		.site = (uint64_t)site, .length = sizeof original,
+		.site = (uint64_t)SITE, .length = sizeof original,
 		.stub = (uint64_t)page, .size = stub_end - stub,
 		.return_address = (uint64_t)return_address,
 	};
@@ -128,12 +130,12 @@ int main(int argc, char **argv)
 	middle(1);
 	patch();
 	middle(2);
-	tell(later);
+	tell(LATER);
 	middle(3);
 	jump_patch_remove(&told);
 	middle(4);
 	for (int i = 0; i < 100; i++) {
-		tell(i % 2 ? later : back);
+		tell(i % 2 ? LATER : BACK);
 		jump_patch_remove(&told);
 	}
 	unpatch();
