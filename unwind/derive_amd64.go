@@ -418,9 +418,10 @@ func (d *derivation) copies() []*Region {
 	var list []*Region
 	displaced := d.displaced()
 	for _, jump := range d.process.jumpsBack()[end] {
-		if d.graph.nodes[jump] != nil || len(list) >= 8 {
+		if d.graph.nodes[jump] != nil || len(list) >= 8 || d.process.work >= maxWork {
 			continue
 		}
+		d.process.work++
 		in, err := decode(d.process.code(jump, 15))
 		if err != nil {
 			continue

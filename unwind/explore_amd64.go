@@ -15,6 +15,9 @@ const (
 	maxInstructions = 4096
 	maxRounds       = 16    // of a loop before it is given up to understand all of it
 	maxTotal        = 40000 // visits of instructions
+	// maxWork bounds the visits in all stubs of a process. Ten thousand stubs of
+	// twenty instructions take as many.
+	maxWork = 1 << 19
 )
 
 // A node is an instruction that control reaches.
@@ -71,8 +74,12 @@ func (g *graph) warn(address uint64, format string, args ...any) {
 // the state there.
 func explore(p *Process, entry uint64, s *state) *graph {
 	g := &graph{process: p, entry: entry}
+	if p.work >= maxWork {
+		g.warn(entry, "the stub is left out: the process has more of them than can be looked at")
+		return g
+	}
 	g.search(s)
-	if g.total > maxTotal {
+	if g.total > maxTotal || p.work >= maxWork {
 		return g
 	}
 	// In the first round an instruction was visited when it was met, perhaps
@@ -232,7 +239,9 @@ func (g *graph) run() {
 		pc := g.work.next()
 		delete(g.queued, pc)
 		g.visit(g.nodes[pc])
-		if g.total++; g.total > maxTotal {
+		g.total++
+		g.process.work++
+		if g.total > maxTotal || g.process.work >= maxWork {
 			g.warn(pc, "the stub's loops take too long to understand; it is left out")
 			for _, n := range g.nodes {
 				n.before = nil

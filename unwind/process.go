@@ -54,6 +54,8 @@ type Process struct {
 	failed  map[string]error
 	pages   map[uint64][]byte
 	returns map[uint64][]uint64
+	// work counts what was done so far; see maxWork.
+	work int
 }
 
 // An Extent is a range of addresses, End not included.

@@ -91,12 +91,18 @@ func (s *Set) Regions() []*unwind.Region {
 	return list
 }
 
-// Warnings tell what could not be looked at or understood in the last update.
+// maxWarnings bounds the warnings that are told.
+const maxWarnings = 200
+
+// Warnings tell what could not be looked at or understood in the last update, or
+// the beginning of that.
 func (s *Set) Warnings() []unwind.Warning {
-	list := slices.Clone(s.warnings)
+	list := slices.Clone(s.warnings[:min(len(s.warnings), maxWarnings)])
 	for _, p := range s.patches {
 		for _, r := range p.regions {
-			list = append(list, r.Warnings...)
+			if list = append(list, r.Warnings...); len(list) > maxWarnings {
+				return append(list[:maxWarnings], unwind.Warning{Address: p.found.Site, Text: "from here on there are more warnings"})
+			}
 		}
 	}
 	return list

@@ -192,7 +192,7 @@ func native(dir, source string, link Link) (string, error) {
 		args = append(args, "-nostdlib")
 	case "clones.c":
 		args = append(args, "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fcf-protection=none", "-mno-sse", "-mno-red-zone")
-	case "patchtable.c":
+	case "patchtable.c", "hostile.c":
 		if err := os.WriteFile(filepath.Join(dir, "jump_patch.h"), []byte(hint.Header), 0o600); err != nil {
 			return "", err
 		}
