@@ -20,7 +20,7 @@ demo: build
 	./demo/run build/rspd build/demo
 
 test:
-	./test/install gcc g++ gcc-m32 gdb gdbserver lldb musl-gcc
+	./test/install gcc g++ gcc-m32 gdb gdbserver lldb musl-gcc uftrace
 	$(MAKE) --no-print-directory check unit race
 
 check:

@@ -181,6 +181,58 @@ func TestJumpPatchFork(t *testing.T) {
 	g.matches("monitor jump-patch list", `^0x[0-9a-f]+ work\+0x3: jump`)
 }
 
+// TestJumpPatchProcesses debugs two patched programs at once, one of which is
+// attached to and the other a child of it that goes on by itself; each has its own
+// patches, and those of one vanish without the other's.
+func TestJumpPatchProcesses(t *testing.T) {
+	gnuLacks(t, "it knows nothing of jump patches")
+	notAgain(t, "jump patches are looked for in 64-bit programs only")
+	s := newSession(t)
+	program := native(t, "jumppatch.c", inferiors.PIE)
+	first, second := s.start(program, "wait"), s.start(program, "wait")
+	v, folder := s.serveIn("--multi", "127.0.0.1:0")
+	g := s.extended(v, program)
+	g.run(fmt.Sprint("attach ", first.pid))
+	g.runs("add-inferior", "inferior 2", "file "+program, fmt.Sprint("attach ", second.pid))
+	g.run("break hook if page != 0")
+	for _, inferior := range []string{"1", "2", "1"} {
+		g.run("inferior " + inferior)
+		g.stopsIn("continue", "breakpoint-hit", "hook")
+		g.matches("bt", fmt.Sprintf(inHook, 4))
+	}
+	if files := folder.files(t); len(files) != 2 {
+		t.Errorf("there are %v", files)
+	}
+	g.run("kill inferiors 2")
+	g.matches("monitor jump-patch list", `^0x[0-9a-f]+ work\+0x3: jump`)
+	if files := folder.files(t); len(files) != 1 {
+		t.Errorf("after one is gone there are %v", files)
+	}
+	g.stopsIn("continue", "breakpoint-hit", "hook")
+	g.matches("bt", fmt.Sprintf(inHook, 4))
+	g.run("kill inferiors 1")
+}
+
+// TestJumpPatchBoth follows parent and child of a fork at once.
+func TestJumpPatchBoth(t *testing.T) {
+	s := newSession(t)
+	_, g, _ := s.patching(inferiors.PIE, "fork", nil, "set detach-on-fork off", "set schedule-multiple on")
+	g.run("tbreak marker")
+	// The parent waits for the child, which comes to its hook.
+	g.stopsIn("continue", "breakpoint-hit", "hook")
+	g.matches("bt", fmt.Sprintf(inHook, 3))
+	g.matches("monitor jump-patch list", `^0x[0-9a-f]+ work\+0x3: jump`)
+	g.run("inferior 1")
+	g.matches("monitor jump-patch list", `^0x[0-9a-f]+ work\+0x3: jump`)
+	for got := g.resume("continue"); got.function != "marker"; got = g.resume("continue") {
+		if got.reason != "exited-normally" {
+			t.Fatalf("%v; want the child's end and marker", got)
+		}
+		g.run("inferior 1")
+	}
+	g.matches("monitor jump-patch list", `^No jump patches were found\.\n$`)
+}
+
 // TestJumpPatchExec executes a program, which has none of them.
 func TestJumpPatchExec(t *testing.T) {
 	s := newSession(t)

@@ -211,6 +211,9 @@ func (d *derivation) rows() {
 			if d.make(m, n.pc) {
 				in.Row = m.row
 				in.Assumptions = m.assumed &^ r.Shape.keeps()
+				if r.Moved {
+					in.Assumptions |= EnteredAsOriginal
+				}
 				in.Confidence = Certain
 				if in.Assumptions != 0 {
 					in.Confidence = Assumed
@@ -237,13 +240,31 @@ func (d *derivation) hops() {
 			continue
 		}
 		m := &rowMaker{state: siteState()}
-		m.row.Start, m.row.End = pc, pc+uint64(in.Len)
-		if d.make(m, d.region.Target) {
+		known := false
+		switch d.region.Kind {
+		case Call:
+			m.called() // by any site: others may lead there, too
+			known = true
+		case Absolute: // other instructions came before
+		default:
+			known = d.make(m, d.region.Target)
+		}
+		if m.row.Start, m.row.End = pc, pc+uint64(in.Len); known {
 			d.region.HopInstructions = append(d.region.HopInstructions, Instruction{
 				Address: pc, Length: in.Len, Row: m.row, Confidence: Certain, Original: d.region.Site,
 			})
 		}
 	}
+}
+
+// called makes the row of an instruction that a call has just led to.
+func (m *rowMaker) called() {
+	m.row.CFA = cfi.Rule{Kind: cfi.InRegister, Register: cfi.RSP, Offset: 8}
+	for i := range m.registers {
+		m.row.Rules[i] = cfi.Rule{Kind: cfi.SameValue}
+	}
+	m.row.Rules[cfi.RSP] = cfi.Rule{}
+	m.row.Rules[cfi.RIP] = cfi.Rule{Kind: cfi.SavedAt, Offset: -8}
 }
 
 // make makes the row of an instruction; it reports whether it is known.
@@ -417,8 +438,13 @@ func (d *derivation) copies() []*Region {
 	}
 	var list []*Region
 	displaced := d.displaced()
+	taken := map[uint64]bool{} // jumps that begin within others
 	for _, jump := range d.process.jumpsBack()[end] {
-		if d.graph.nodes[jump] != nil || len(list) >= 8 || d.process.work >= maxWork {
+		if d.graph.nodes[jump] != nil {
+			taken[jump+1] = true
+			continue
+		}
+		if taken[jump] || len(list) >= 8 || d.process.work >= maxWork {
 			continue
 		}
 		d.process.work++
@@ -446,6 +472,7 @@ func (d *derivation) copies() []*Region {
 		}
 		slices.Reverse(copied.Instructions)
 		if copied.Known() > 0 {
+			taken[jump+1] = len(copied.Instructions) > 1
 			list = append(list, copied)
 		}
 	}
@@ -463,6 +490,10 @@ func (d *derivation) copy(r *Region, pc uint64, length int, original uint64) {
 	}
 	r.Instructions = append(r.Instructions, in)
 }
+
+// notrack is a prefix of indirect jumps that need not lead to an ENDBR (Intel SDM,
+// volume 1, "Control-flow Enforcement Technology").
+const notrack = 0x3e
 
 // The limits of the search for jumps back.
 const (
@@ -504,6 +535,9 @@ func (p *Process) jumpsBack() map[uint64][]uint64 {
 				continue
 			}
 			if t, ok := p.mapping(target); ok && t.Executable && !t.Anonymous() {
+				if i > 0 && code[i] == 0xff && code[i-1] == notrack {
+					p.returns[target] = append(p.returns[target], at-1)
+				}
 				p.returns[target] = append(p.returns[target], at)
 				count++
 			}

@@ -184,10 +184,28 @@ func beginsJump(b []byte) bool {
 func (t *text) follow(start, difference uint64) (patch Patch, ok bool) {
 	entry, state := lead{t.process, t.mapping, t.changed}.follow(start, difference)
 	if state == nil {
-		return Patch{}, false
+		return t.moved(start, entry)
 	}
 	patch = Patch{Site: start, Length: int(entry.end - start), Target: entry.target, Kind: entry.kind, Hops: entry.hops, Path: t.mapping.Path}
 	return patch, true
+}
+
+// moved gives the patch at a site that leads to code of another file, which goes to
+// a copy of the displaced instructions in anonymous executable memory by itself.
+func (t *text) moved(start uint64, entry arrival) (patch Patch, ok bool) {
+	if !entry.elsewhere {
+		return Patch{}, false
+	}
+	patch = Patch{Site: start, Length: int(entry.end - start), Kind: entry.kind, Hops: entry.hops, Path: t.mapping.Path, Moved: true}
+	t.complete(&patch)
+	d := &derivation{process: t.process, region: &Region{Patch: patch}, mapping: t.mapping, module: t.module, graph: &graph{}}
+	for _, copied := range d.copies() {
+		if first := copied.Instructions[0]; first.Original == start {
+			patch.Target = first.Address
+			return patch, true
+		}
+	}
+	return Patch{}, false
 }
 
 // changed reports whether memory at an address of the mapping differs from the
@@ -243,6 +261,8 @@ type arrival struct {
 	end    uint64 // of the instructions at the site
 	kind   Kind
 	hops   []uint64
+	// elsewhere says that the site leads to code of another file.
+	elsewhere bool
 }
 
 // follow gives where a site leads, and the state there; nil if it doesn't lead
@@ -299,12 +319,14 @@ func (l lead) follow(start, difference uint64) (arrival, *state) {
 			a.target = target
 			return a, s
 		case (how == jumps || how == calls) && l.mapping.contains(target) && target != pc:
-			if how == jumps {
+			if a.kind == Jump || a.kind == Indirect {
 				a.kind = Hop
 			}
 			a.hops = append(a.hops, target)
 			pc = target
 		default:
+			m, ok := l.process.mapping(target)
+			a.elsewhere = ok && m.Executable && !l.mapping.contains(target)
 			return a, nil
 		}
 	}

@@ -32,6 +32,9 @@ type Patch struct {
 	// Hops are the addresses of jumps in the program's text, away from the
 	// site, that lead from it to the stub.
 	Hops []uint64
+	// Moved says that the site leads to code of another file, which goes to the
+	// Target, where the displaced instructions are, by itself.
+	Moved bool
 	// Path is the file of the mapping in which the site is.
 	Path string
 	// Function is the symbol of the patched function, and Offset where the

@@ -90,6 +90,15 @@ type frameEntry struct {
 
 func (w *writer) collect(regions []*unwind.Region) {
 	taken := map[uint64]bool{}
+	hops := map[uint64]cfi.Row{}
+	for _, r := range regions {
+		for _, in := range r.HopInstructions {
+			if row, ok := hops[in.Address]; ok && !row.Same(in.Row) {
+				taken[in.Address] = true // no row is right for both
+			}
+			hops[in.Address] = in.Row
+		}
+	}
 	for _, r := range regions {
 		if r.Known() == 0 {
 			continue
