@@ -26,6 +26,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"rspd/test/conformance/delve/upstream"
 )
 
 type options struct {
@@ -84,14 +86,12 @@ func (o *options) parse(names string, patterns []string) error {
 		}
 		o.patterns = append(o.patterns, compiled)
 	}
+	var err error
 	if o.cache == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
+		if o.cache, err = upstream.Cache(); err != nil {
 			return fmt.Errorf("%w; or give -cache", err)
 		}
-		o.cache = filepath.Join(user, "rspd-conformance")
 	}
-	var err error
 	o.cache, err = filepath.Abs(o.cache)
 	return err
 }
@@ -105,7 +105,7 @@ func (o *options) conform(ctx context.Context) error {
 	if server, err = filepath.Abs(server); err != nil {
 		return err
 	}
-	suite, err := fetch(ctx, o.cache)
+	suite, err := prepare(ctx, o.cache)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (o *options) conform(ctx context.Context) error {
 		}
 		r := &runner{suite: suite, form: form, server: server, limit: o.limit,
 			logs: filepath.Join(o.cache, "runs", "delve."+string(form))}
-		fmt.Printf("\nDelve %s, %d tests, as %s\n", version, len(tests), form)
+		fmt.Printf("\nDelve %s, %d tests, as %s\n", upstream.Version, len(tests), form)
 		results, err := r.runAll(ctx, tests, o.jobs, o.again, excused)
 		if err != nil {
 			return err
@@ -156,7 +156,7 @@ func (o *options) choose(ctx context.Context, suite *suite) ([]test, error) {
 	}
 	for _, name := range wanted {
 		if !slices.ContainsFunc(all, func(t test) bool { return t.String() == name }) {
-			return nil, fmt.Errorf("%s: Delve %s has no test %s", o.list, version, name)
+			return nil, fmt.Errorf("%s: Delve %s has no test %s", o.list, upstream.Version, name)
 		}
 	}
 	chosen := slices.DeleteFunc(all, func(t test) bool {

@@ -159,9 +159,9 @@ func (r *runner) run(ctx context.Context, t test, limit time.Duration, repetitio
 	const grace = 15 * time.Second
 	deadline, cancel := context.WithTimeout(ctx, limit+grace)
 	defer cancel()
-	cmd := exec.CommandContext(deadline, r.suite.binary(t.group), "-backend="+backend, "-test.v", "-test.count=1",
+	cmd := exec.CommandContext(deadline, r.suite.groups[t.group].binary, "-backend="+backend, "-test.v", "-test.count=1",
 		"-test.run=^"+t.name+"$", "-test.timeout="+limit.String())
-	cmd.Dir = r.suite.directory(t.group)
+	cmd.Dir = r.suite.groups[t.group].directory
 	mark := fmt.Sprintf("%s=%d-%d", markName, os.Getpid(), r.marks.Add(1))
 	if cmd.Env, err = r.environment(temporary, mark); err != nil {
 		return found, err
