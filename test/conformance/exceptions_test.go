@@ -45,8 +45,8 @@ func TestExceptionsRefused(t *testing.T) {
 		"[other]\ngdb.base/a.exp: b\n":                        "needs a reason",
 		"  For this.\n":                                       "line 1: a reason without a test",
 		"break main\n  For this.\n":                           "is not a test's name",
-		"[board\n":                                            "want [BOARD...]",
-		"[]\n":                                                "want [BOARD...]",
+		"[board\n":                                            "want [KIND...]",
+		"[]\n":                                                "want [KIND...]",
 		"gdb.base/a.exp: b\n  1\n[board]\ngdb.base/a.exp: b\n  2\n":      "line 4: gdb.base/a.exp: b is named a second time",
 		"gdb.base/a.exp: b\n  1\n# A comment\n\ngdb.base/a.exp: c\n\n\n": "line 5",
 	} {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,29 +10,19 @@ import (
 	"testing"
 )
 
-func TestParseExceptions(t *testing.T) {
-	const text = "# a comment\n\nproc/TestA\n\tthe one\n\treason\n[debugserver]\nproc/TestB\n\tanother\n[native]\nproc/TestC\n\ta third\n"
-	for in, want := range map[form]map[string]string{
-		asLLDBServer:  {"proc/TestA": "the one reason"},
-		asDebugserver: {"proc/TestA": "the one reason", "proc/TestB": "another"},
-		native:        {"proc/TestA": "the one reason", "proc/TestC": "a third"},
-	} {
-		if got, err := parseExceptions(strings.NewReader(text), in); err != nil || !maps.Equal(got, want) {
-			t.Errorf("%s: %v, %v", in, got, err)
-		}
-	}
-	for _, text := range []string{"proc/TestA\n", "proc/TestA\nproc/TestB\n\twhy\n", "\twhy\n", "proc/TestA\n\twhy\nproc/TestA\n\twhy\n"} {
-		if got, err := parseExceptions(strings.NewReader(text), native); err == nil {
-			t.Errorf("%q: %v", text, got)
-		}
-	}
-}
-
 // TestListsExist holds the files in the repository to their form.
 func TestListsExist(t *testing.T) {
 	for _, in := range []form{asLLDBServer, asDebugserver, native} {
 		if exceptions, err := readExceptions("exceptions.txt", in); err != nil || len(exceptions) == 0 {
 			t.Errorf("%v, %v", exceptions, err)
+		}
+	}
+	if listed, err := readList("fast.txt"); err != nil || len(listed) == 0 {
+		t.Errorf("%v, %v", listed, err)
+	}
+	for _, text := range []string{"", "TestA", "proc/", "proc/BenchmarkA"} {
+		if parsed, err := parseTest(text); err == nil {
+			t.Errorf("%q: %v", text, parsed)
 		}
 	}
 }
@@ -60,7 +49,7 @@ func TestOutcome(t *testing.T) {
 
 func TestSummary(t *testing.T) {
 	of := func(name string, what outcome) result { return result{test: test{"proc", name}, outcome: what} }
-	excused := map[string]string{"proc/TestKnown": "a reason"}
+	excused := map[test]string{{"proc", "TestKnown"}: "a reason"}
 	for _, test := range []struct {
 		results []result
 		want    string

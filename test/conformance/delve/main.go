@@ -11,7 +11,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -133,38 +132,47 @@ func (o *options) conform(ctx context.Context) error {
 
 // choose lists the tests to run.
 func (o *options) choose(ctx context.Context, suite *suite) ([]test, error) {
-	var wanted []string
-	if o.list != "" {
-		file, err := os.Open(o.list)
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		lines := bufio.NewScanner(file)
-		for lines.Scan() {
-			if line := strings.TrimSpace(lines.Text()); line != "" && !strings.HasPrefix(line, "#") {
-				wanted = append(wanted, line)
-			}
-		}
-		if err := lines.Err(); err != nil {
-			return nil, err
-		}
-	}
 	all, err := suite.tests(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range wanted {
-		if !slices.ContainsFunc(all, func(t test) bool { return t.String() == name }) {
-			return nil, fmt.Errorf("%s: Delve %s has no test %s", o.list, upstream.Version, name)
+	listed := all
+	if o.list != "" {
+		if listed, err = readList(o.list); err != nil {
+			return nil, err
 		}
 	}
-	chosen := slices.DeleteFunc(all, func(t test) bool {
-		return wanted != nil && !slices.Contains(wanted, t.String()) ||
-			len(o.patterns) > 0 && !slices.ContainsFunc(o.patterns, func(p *regexp.Regexp) bool { return p.MatchString(t.String()) })
+	for _, t := range listed {
+		if !slices.Contains(all, t) {
+			return nil, fmt.Errorf("%s: Delve %s has no test %s", o.list, upstream.Version, t)
+		}
+	}
+	chosen := slices.DeleteFunc(listed, func(t test) bool {
+		return len(o.patterns) > 0 && !slices.ContainsFunc(o.patterns, func(p *regexp.Regexp) bool { return p.MatchString(t.String()) })
 	})
 	if len(chosen) == 0 {
 		return nil, errors.New("there is no such test")
 	}
 	return chosen, nil
+}
+
+// readList reads the names of tests, one a line. "#" begins a comment.
+func readList(path string) ([]test, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var listed []test
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		t, err := parseTest(line)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		listed = append(listed, t)
+	}
+	return listed, nil
 }

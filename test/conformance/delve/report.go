@@ -1,72 +1,37 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
+
+	"rspd/test/conformance/reasons"
 )
 
-// readExceptions reads the tests that need not pass in a form, each with the
-// reason: a line names a test, the indented ones after it are the reason. A line
-// "[FORM]" says that the tests below it are meant in that form alone.
-func readExceptions(path string, in form) (map[string]string, error) {
+// readExceptions reads the tests that need not pass in a form.
+func readExceptions(path string, in form) (map[test]string, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	exceptions, err := parseExceptions(file, in)
+	exceptions, err := reasons.Parse(file, string(in), parseTest)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return exceptions, nil
 }
 
-func parseExceptions(from io.Reader, in form) (map[string]string, error) {
-	exceptions := map[string]string{}
-	last, meant := "", true
-	lines := bufio.NewScanner(from)
-	for number := 1; lines.Scan(); number++ {
-		text := strings.TrimSpace(lines.Text())
-		switch {
-		case text == "" || strings.HasPrefix(text, "#"):
-		case strings.HasPrefix(text, "["):
-			meant = text == "["+string(in)+"]"
-		case text == lines.Text():
-			if last != "" && exceptions[last] == "" {
-				return nil, fmt.Errorf("%s needs a reason", last)
-			}
-			last = ""
-			if _, twice := exceptions[text]; twice {
-				return nil, fmt.Errorf("line %d: %s is named a second time", number, text)
-			}
-			if meant {
-				last, exceptions[text] = text, ""
-			}
-		case last != "":
-			exceptions[last] = strings.TrimSpace(exceptions[last] + " " + text)
-		case meant:
-			return nil, fmt.Errorf("line %d: a reason without a test", number)
-		}
-	}
-	if last != "" && exceptions[last] == "" {
-		return nil, fmt.Errorf("%s needs a reason", last)
-	}
-	return exceptions, lines.Err()
-}
-
 // summarize prints what a run came to. It returns an error if a test that has to
 // pass is wrong, and if nothing passed. Flaky tests are named.
-func summarize(w io.Writer, in form, results []result, excused map[string]string) error {
+func summarize(w io.Writer, in form, results []result, excused map[test]string) error {
 	counts := map[outcome]int{}
 	wrong := 0
 	fmt.Fprintf(w, "\n")
 	for _, r := range results {
 		counts[r.outcome]++
-		reason, known := excused[r.test.String()]
+		reason, known := excused[r.test]
 		switch {
 		case r.outcome == skipped:
 		case r.outcome == passed && known:

@@ -68,7 +68,7 @@ const patienceWithKnown = 20 * time.Second
 
 // runAll runs tests, several at a time, and then those that failed again by
 // themselves, but for those that are excused.
-func (r *runner) runAll(ctx context.Context, tests []test, jobs, again int, excused map[string]string) ([]result, error) {
+func (r *runner) runAll(ctx context.Context, tests []test, jobs, again int, excused map[test]string) ([]result, error) {
 	if err := os.RemoveAll(r.logs); err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (r *runner) runAll(ctx context.Context, tests []test, jobs, again int, excu
 		wait.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(tests); i = int(next.Add(1)) - 1 {
 				limit := r.limit
-				if _, known := excused[tests[i].String()]; known {
+				if _, known := excused[tests[i]]; known {
 					limit = min(limit, patienceWithKnown)
 				}
 				results[i], failures[i] = r.run(ctx, tests[i], limit, 0)
@@ -97,7 +97,7 @@ func (r *runner) runAll(ctx context.Context, tests []test, jobs, again int, excu
 		return nil, err
 	}
 	for i := range results {
-		if _, known := excused[tests[i].String()]; known || results[i].outcome == passed || results[i].outcome == skipped {
+		if _, known := excused[tests[i]]; known || results[i].outcome == passed || results[i].outcome == skipped {
 			continue
 		}
 		for n := range again {

@@ -32,6 +32,15 @@ type test struct{ group, name string }
 
 func (t test) String() string { return t.group + "/" + t.name }
 
+// parseTest reads what String makes of a test.
+func parseTest(text string) (test, error) {
+	of, name, parts := strings.Cut(text, "/")
+	if !parts || !strings.HasPrefix(name, "Test") {
+		return test{}, fmt.Errorf("%q is not a test's name, such as proc/TestA", text)
+	}
+	return test{of, name}, nil
+}
+
 // prepare fetches Delve and builds its tests, unless both were done before.
 func prepare(ctx context.Context, cache string) (*suite, error) {
 	delve, err := upstream.Fetch(ctx, cache)
