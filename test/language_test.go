@@ -2,7 +2,6 @@ package test
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -88,15 +87,7 @@ func TestGoServer(t *testing.T) {
 	p := s.start(program)
 	url := "http://" + p.stdout.wait(t, `serving (\S+)\n`)[1]
 	client := &http.Client{Timeout: patience}
-	get := func(path string) (string, error) {
-		response, err := client.Get(url + path)
-		if err != nil {
-			return "", err
-		}
-		defer response.Body.Close()
-		body, err := io.ReadAll(response.Body)
-		return string(body), err
-	}
+	get := func(path string) (string, error) { return get(client, url+path) }
 	if body, err := get("/one"); err != nil || !strings.Contains(body, "hello /one, answer 1") {
 		t.Fatal(body, err)
 	}
