@@ -64,7 +64,7 @@ type runner struct {
 }
 
 // patienceWithKnown is how long a test may take that need not pass.
-const patienceWithKnown = 20 * time.Second
+const patienceWithKnown = 10 * time.Second
 
 // runAll runs tests, several at a time, and then those that failed again by
 // themselves, but for those that are excused.
