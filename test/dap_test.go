@@ -1,48 +1,15 @@
 package test
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"rspd/test/inferiors"
 )
-
-// adapter is LLDB's debug adapter, by which editors debug, driven as an editor
-// does with the Debug Adapter Protocol. RSPD_LLDB_DAP names another one than the
-// system's.
-type adapter struct {
-	s *session
-	// requests takes those of the editor, whose last one has the number sequence.
-	requests io.WriteCloser
-	sequence int
-	messages chan message
-	// events and responses are those that have come and that nobody has asked for
-	// yet, and log is all messages.
-	events    []message
-	responses map[int]message
-	log       []string
-}
-
-// message is a message of the protocol, of any of its kinds.
-type message struct {
-	Kind    string         `json:"type"`
-	Event   string         `json:"event"`
-	Command string         `json:"command"`
-	Reply   int            `json:"request_seq"`
-	Success bool           `json:"success"`
-	Text    string         `json:"message"`
-	Body    map[string]any `json:"body"`
-}
 
 // findAdapter finds the adapter, which was called lldb-vscode up to version 17.
 func findAdapter(t *testing.T) string {
@@ -64,7 +31,8 @@ func findAdapter(t *testing.T) string {
 	return ""
 }
 
-func (s *session) adapter() *adapter {
+// lldbAdapter starts the adapter that the machine has.
+func (s *session) lldbAdapter() *adapter {
 	s.Helper()
 	command := exec.Command(findAdapter(s.T))
 	command.Env = append(os.Environ(), s.mark, "LC_ALL=C")
@@ -80,150 +48,11 @@ func (s *session) adapter() *adapter {
 	if err := command.Start(); err != nil {
 		s.Fatal(err)
 	}
-	a := &adapter{s: s, requests: requests, messages: make(chan message), responses: map[int]message{}}
-	ended := make(chan struct{})
-	go func() {
-		defer close(a.messages)
-		reader := bufio.NewReader(replies)
-		for {
-			text, err := readMessage(reader)
-			if err != nil {
-				return
-			}
-			var one message
-			if err := json.Unmarshal(text, &one); err != nil {
-				return
-			}
-			select {
-			case a.messages <- one:
-			case <-ended:
-				return
-			}
-		}
-	}()
 	s.Cleanup(func() {
-		close(ended)
 		_ = command.Process.Kill()
 		_ = command.Wait()
-		if s.Failed() {
-			s.Logf("messages:\n%s", strings.Join(a.log, "\n"))
-		}
 	})
-	return a
-}
-
-// readMessage reads a header, of which the length of the content is all that
-// matters, and the content.
-func readMessage(reader *bufio.Reader) ([]byte, error) {
-	length := 0
-	for {
-		line, err := reader.ReadString('\n')
-		if err != nil {
-			return nil, err
-		}
-		if line = strings.TrimSpace(line); line == "" {
-			break
-		}
-		if value, found := strings.CutPrefix(line, "Content-Length:"); found {
-			if length, err = strconv.Atoi(strings.TrimSpace(value)); err != nil {
-				return nil, err
-			}
-		}
-	}
-	content := make([]byte, length)
-	_, err := io.ReadFull(reader, content)
-	return content, err
-}
-
-// next is the next message of the adapter.
-func (a *adapter) next(what string) message {
-	a.s.Helper()
-	select {
-	case one, open := <-a.messages:
-		if !open {
-			a.s.Fatalf("the adapter has ended before %s", what)
-		}
-		a.log = append(a.log, fmt.Sprintf("<- %+v", one))
-		return one
-	case <-time.After(patience):
-		a.s.Fatalf("not in time: %s", what)
-	}
-	return message{}
-}
-
-func (a *adapter) send(command string, arguments map[string]any) int {
-	a.s.Helper()
-	a.sequence++
-	content, err := json.Marshal(map[string]any{"type": "request", "seq": a.sequence, "command": command, "arguments": arguments})
-	if err != nil {
-		a.s.Fatal(err)
-	}
-	a.log = append(a.log, "-> "+string(content))
-	if _, err := fmt.Fprintf(a.requests, "Content-Length: %d\r\n\r\n%s", len(content), content); err != nil {
-		a.s.Fatal(err)
-	}
-	return a.sequence
-}
-
-// keep puts a message aside until it is asked for.
-func (a *adapter) keep(one message) {
-	switch one.Kind {
-	case "event":
-		a.events = append(a.events, one)
-	case "response":
-		a.responses[one.Reply] = one
-	}
-}
-
-// response waits for that to a request.
-func (a *adapter) response(request int) map[string]any {
-	a.s.Helper()
-	for {
-		if one, come := a.responses[request]; come {
-			if !one.Success {
-				a.s.Fatalf("%s failed: %s", one.Command, one.Text)
-			}
-			return one.Body
-		}
-		a.keep(a.next(fmt.Sprintf("the response to request %d", request)))
-	}
-}
-
-func (a *adapter) ask(command string, arguments map[string]any) map[string]any {
-	a.s.Helper()
-	return a.response(a.send(command, arguments))
-}
-
-// event waits for an event of that name for which fits holds.
-func (a *adapter) event(name string, fits func(body map[string]any) bool) map[string]any {
-	a.s.Helper()
-	wanted := func(one message) bool { return one.Event == name && (fits == nil || fits(one.Body)) }
-	for {
-		if i := slices.IndexFunc(a.events, wanted); i >= 0 {
-			found := a.events[i]
-			a.events = slices.Delete(a.events, 0, i+1)
-			return found.Body
-		}
-		a.keep(a.next("the event " + name))
-	}
-}
-
-// stopped waits for a stop for a reason and returns the thread that has it.
-func (a *adapter) stopped(reason string) any {
-	a.s.Helper()
-	return a.event("stopped", func(body map[string]any) bool { return body["reason"] == reason })["threadId"]
-}
-
-// first is the first object of a list in a body.
-func first(t *testing.T, body map[string]any, list string) map[string]any {
-	t.Helper()
-	if objects, is := body[list].([]any); is && len(objects) > 0 {
-		if object, is := objects[0].(map[string]any); is {
-			return object
-		}
-	}
-	t.Fatalf("%v has no %s", body, list)
-	return nil
+	return s.adapter(requests, replies)
 }
 
 // TestDebugAdapter debugs as editors do, a program that a server has started, and
@@ -231,18 +60,18 @@ func first(t *testing.T, body map[string]any, list string) map[string]any {
 func TestDebugAdapter(t *testing.T) {
 	gnuLacks(t, "lldb cannot use its breakpoints")
 	notAgain(t, "the adapter is lldb's")
-	const arguments = "3"
+	const count = "3"
 	for _, way := range []string{"server", "platform"} {
 		t.Run(way, func(t *testing.T) {
 			s := newSession(t)
 			program := native(t, "threads.c", inferiors.PIE)
-			begin, request := "attach", map[string]any{"program": program}
+			begin, request := "attach", arguments{"program": program}
 			if way == "server" {
-				v := s.serveCmd(exec.Command(serverPath, "gdbserver", "127.0.0.1:0", "--", program, arguments))
+				v := s.serveCmd(exec.Command(serverPath, "gdbserver", "127.0.0.1:0", "--", program, count))
 				request["attachCommands"] = []string{v.connect()}
 			} else {
 				begin = "launch"
-				request["args"] = []string{arguments}
+				request["args"] = []string{count}
 				request["initCommands"] = []string{"platform select remote-linux", "platform connect " + s.platform().platformURL(),
 					"platform settings --working-dir " + t.TempDir()}
 			}
@@ -252,7 +81,7 @@ func TestDebugAdapter(t *testing.T) {
 }
 
 // debugThreads debugs threads.c with three threads.
-func debugThreads(s *session, program, begin string, request map[string]any) {
+func debugThreads(s *session, program, begin string, request arguments) {
 	s.Helper()
 	line := func(text string) int {
 		n, err := inferiors.LineOf("threads.c", text)
@@ -262,54 +91,48 @@ func debugThreads(s *session, program, begin string, request map[string]any) {
 		return n
 	}
 	began, counts, prints := line("thread_count = argc"), line("int hold ="), line(`printf("worked`)
-	a := s.adapter()
-	a.ask("initialize", map[string]any{"adapterID": "lldb", "linesStartAt1": true, "columnsStartAt1": true, "pathFormat": "path"})
+	a := s.lldbAdapter()
+	a.ask("initialize", arguments{"adapterID": "lldb", "linesStartAt1": true, "columnsStartAt1": true, "pathFormat": "path"}, nil)
 	started := a.send(begin, request)
 	a.event("initialized", nil)
-	verified, _ := a.ask("setBreakpoints", map[string]any{"source": map[string]any{"name": "threads.c", "path": "threads.c"},
-		"breakpoints": []any{map[string]any{"line": began}, map[string]any{"line": prints}}})["breakpoints"].([]any)
-	if len(verified) != 2 {
-		s.Errorf("breakpoints: %v", verified)
-	}
-	a.ask("configurationDone", nil)
-	a.response(started)
+	a.breakAt("threads.c", began, prints)
+	// The adapter of LLDB 14 would not resume a program whose stop it has not taken
+	// note of, and not say so.
+	s.eventually("the adapter takes the program for stopped", func() bool {
+		return strings.Contains(a.evaluate(0, "`process status", "repl"), " stopped")
+	})
+	a.ask("configurationDone", nil, nil)
+	a.answer(started, nil)
 
 	thread := a.stopped("breakpoint")
-	top := func() map[string]any {
+	at := func(line int) adapterFrame {
 		s.Helper()
-		return first(s.T, a.ask("stackTrace", map[string]any{"threadId": thread, "levels": 5}), "stackFrames")
-	}
-	at := func(line int) map[string]any {
-		s.Helper()
-		frame := top()
-		if frame["name"] != "main" || frame["line"] != float64(line) {
-			s.Errorf("stopped in %v at line %v instead of in main at %d", frame["name"], frame["line"], line)
+		frame := a.frame(thread)
+		if frame.Name != "main" || frame.Line != line {
+			s.Errorf("stopped in %+v instead of in main at %d", frame, line)
 		}
 		return frame
 	}
 	frame := at(began)
-	locals := first(s.T, a.ask("scopes", map[string]any{"frameId": frame["id"]}), "scopes")
-	variables, _ := a.ask("variables", map[string]any{"variablesReference": locals["variablesReference"]})["variables"].([]any)
-	if !slices.ContainsFunc(variables, func(one any) bool {
-		variable, _ := one.(map[string]any)
-		return variable["name"] == "argc" && variable["value"] == "2"
-	}) {
+	if variables := a.variables(frame.ID); variables["argc"] != "2" {
 		s.Errorf("argc is not 2 in %v", variables)
 	}
-	a.ask("next", map[string]any{"threadId": thread})
+	a.ask("next", arguments{"threadId": thread}, nil)
 	a.stopped("step")
 	frame = at(counts)
 	for expression, want := range map[string]string{"add(40, 2)": "42", "thread_count": "3"} {
-		if got := a.ask("evaluate", map[string]any{"expression": expression, "frameId": frame["id"], "context": "watch"}); got["result"] != want {
+		if got := a.evaluate(frame.ID, expression, "watch"); got != want {
 			s.Errorf("%s: %v", expression, got)
 		}
 	}
-	a.ask("continue", map[string]any{"threadId": thread})
+	a.ask("continue", arguments{"threadId": thread}, nil)
 	a.stopped("breakpoint")
 	at(prints)
-	a.ask("continue", map[string]any{"threadId": thread})
-	if exited := a.event("exited", nil); exited["exitCode"] != float64(0) {
+	a.ask("continue", arguments{"threadId": thread}, nil)
+	var exited struct{ ExitCode int }
+	if a.event("exited", &exited); exited.ExitCode != 0 {
 		s.Errorf("the program ends with %v", exited)
 	}
-	a.ask("disconnect", nil)
+	// The adapter of LLDB 14 sometimes ends before it answers.
+	a.send("disconnect", nil)
 }

@@ -1,16 +1,13 @@
 package test
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/rpc"
 	"net/rpc/jsonrpc"
-	"net/textproto"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -85,8 +82,6 @@ func (s *session) delveAPI(address string) delveAPI {
 	s.Cleanup(func() { client.Close() })
 	return delveAPI{s, client}
 }
-
-type arguments map[string]any
 
 // call calls a function and decodes the result.
 func (d delveAPI) call(function string, in arguments, out any) {
@@ -261,122 +256,6 @@ func get(client *http.Client, url string) (string, error) {
 	return string(body), err
 }
 
-// adapter is a client of a debug adapter (Debug Adapter Protocol, "Base Protocol").
-type adapter struct {
-	*session
-	conn   net.Conn
-	reader *bufio.Reader
-	seq    int
-	events []adapterMessage
-}
-
-type adapterMessage struct {
-	Type, Command, Event, Message string
-	Success                       bool
-	Request                       int             `json:"request_seq"`
-	Body                          json.RawMessage `json:"body"`
-}
-
-func (s *session) adapter(address string) *adapter {
-	s.Helper()
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		s.Fatal(err)
-	}
-	s.Cleanup(func() { conn.Close() })
-	return &adapter{session: s, conn: conn, reader: bufio.NewReader(conn)}
-}
-
-func (a *adapter) send(command string, in arguments) int {
-	a.Helper()
-	a.seq++
-	text, err := json.Marshal(arguments{"seq": a.seq, "type": "request", "command": command, "arguments": in})
-	if err == nil {
-		_, err = fmt.Fprintf(a.conn, "Content-Length: %d\r\n\r\n%s", len(text), text)
-	}
-	if err != nil {
-		a.Fatal(err)
-	}
-	return a.seq
-}
-
-func (a *adapter) receive() adapterMessage {
-	a.Helper()
-	header, err := textproto.NewReader(a.reader).ReadMIMEHeader()
-	if err != nil {
-		a.Fatal(err)
-	}
-	length, err := strconv.Atoi(header.Get("Content-Length"))
-	if err != nil {
-		a.Fatal(err)
-	}
-	text := make([]byte, length)
-	if _, err := io.ReadFull(a.reader, text); err != nil {
-		a.Fatal(err)
-	}
-	var message adapterMessage
-	if err := json.Unmarshal(text, &message); err != nil {
-		a.Fatalf("%s: %v", text, err)
-	}
-	return message
-}
-
-// answer waits for the response to a request and decodes it; events that come
-// before are kept.
-func (a *adapter) answer(request int, body any) {
-	a.Helper()
-	for {
-		message := a.receive()
-		if message.Type == "event" {
-			a.events = append(a.events, message)
-			continue
-		}
-		if message.Request != request {
-			a.Fatalf("%+v answers another request than %d", message, request)
-		}
-		if !message.Success {
-			a.Fatalf("%s: %s %s", message.Command, message.Message, message.Body)
-		}
-		a.decode(message, body)
-		return
-	}
-}
-
-func (a *adapter) decode(message adapterMessage, body any) {
-	a.Helper()
-	if body == nil {
-		return
-	}
-	if err := json.Unmarshal(message.Body, body); err != nil {
-		a.Fatalf("%s: %v", message.Body, err)
-	}
-}
-
-// ask sends a request and waits for the response.
-func (a *adapter) ask(command string, in arguments, body any) {
-	a.Helper()
-	a.answer(a.send(command, in), body)
-}
-
-// event waits for an event.
-func (a *adapter) event(name string, body any) {
-	a.Helper()
-	for i := 0; ; i++ {
-		if i == len(a.events) {
-			message := a.receive()
-			if message.Type != "event" {
-				a.Fatalf("%+v is no event", message)
-			}
-			a.events = append(a.events, message)
-		}
-		if a.events[i].Event == name {
-			a.decode(a.events[i], body)
-			a.events = a.events[i+1:]
-			return
-		}
-	}
-}
-
 // TestDelveAdapter plays a session of an editor with Delve's debug adapter.
 func TestDelveAdapter(t *testing.T) {
 	gnuLacks(t, "Delve cannot use it")
@@ -391,73 +270,36 @@ func TestDelveAdapter(t *testing.T) {
 				t.Fatal(err)
 			}
 			dlv, address, _ := s.delve(form, "dap")
-			a := s.adapter(address)
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Cleanup(func() { conn.Close() })
+			a := s.adapter(conn, conn)
 			a.ask("initialize", arguments{"adapterID": "go", "linesStartAt1": true, "pathFormat": "path"}, nil)
-			launch := a.send("launch", arguments{"mode": "exec", "program": program, "args": []string{"20"}, "backend": "lldb"})
-			a.answer(launch, nil)
+			a.ask("launch", arguments{"mode": "exec", "program": program, "args": []string{"20"}, "backend": "lldb"}, nil)
 			a.event("initialized", nil)
-			var set struct{ Breakpoints []struct{ Verified bool } }
-			a.ask("setBreakpoints", arguments{"source": arguments{"path": source}, "breakpoints": []arguments{{"line": line}}}, &set)
-			if len(set.Breakpoints) != 1 || !set.Breakpoints[0].Verified {
-				t.Fatalf("%+v", set)
-			}
+			a.breakAt(source, line)
 			a.ask("configurationDone", nil, nil)
-			var stopped struct {
-				Reason   string
-				ThreadID int
+			thread := a.stopped("breakpoint")
+			frame := a.frame(thread)
+			if frame.Name != "main.main" || frame.Line != line {
+				t.Errorf("stopped in %+v instead of in main.main at %d", frame, line)
 			}
-			a.event("stopped", &stopped)
-			if stopped.Reason != "breakpoint" {
-				t.Fatalf("%+v", stopped)
+			if variables := a.variables(frame.ID); variables["count"] != "20" {
+				t.Errorf("the variables are %v", variables)
 			}
-			frame := func() (id, line int) {
-				var stack struct {
-					StackFrames []struct {
-						ID, Line int
-						Name     string
-					}
-				}
-				a.ask("stackTrace", arguments{"threadId": stopped.ThreadID}, &stack)
-				if len(stack.StackFrames) < 2 || stack.StackFrames[0].Name != "main.main" {
-					t.Fatalf("%+v", stack)
-				}
-				return stack.StackFrames[0].ID, stack.StackFrames[0].Line
+			a.ask("next", arguments{"threadId": thread}, nil)
+			thread = a.stopped("step")
+			if frame = a.frame(thread); frame.Name != "main.main" || frame.Line != line+1 {
+				t.Errorf("a step ends in %+v", frame)
 			}
-			id, at := frame()
-			if at != line {
-				t.Errorf("line %d, want %d", at, line)
+			if sum := a.evaluate(frame.ID, "count + len(results) + sum", "watch"); sum != "40" {
+				t.Errorf("the result is %q", sum)
 			}
-			var scopes struct {
-				Scopes []struct{ VariablesReference int }
-			}
-			a.ask("scopes", arguments{"frameId": id}, &scopes)
-			if len(scopes.Scopes) == 0 {
-				t.Fatal("no scope")
-			}
-			var variables struct {
-				Variables []struct{ Name, Value string }
-			}
-			a.ask("variables", arguments{"variablesReference": scopes.Scopes[0].VariablesReference}, &variables)
-			values := map[string]string{}
-			for _, v := range variables.Variables {
-				values[v.Name] = v.Value
-			}
-			if values["count"] != "20" {
-				t.Errorf("the variables are %v", values)
-			}
-			a.ask("next", arguments{"threadId": stopped.ThreadID}, nil)
-			a.event("stopped", &stopped)
-			if id, at = frame(); stopped.Reason != "step" || at != line+1 {
-				t.Errorf("%+v at line %d", stopped, at)
-			}
-			var result struct{ Result string }
-			a.ask("evaluate", arguments{"expression": "count + len(results) + sum", "frameId": id}, &result)
-			if result.Result != "40" {
-				t.Errorf("the result is %q", result.Result)
-			}
-			a.ask("evaluate", arguments{"expression": "call square(12)", "frameId": id, "context": "repl"}, nil)
-			a.ask("setBreakpoints", arguments{"source": arguments{"path": source}, "breakpoints": []arguments{}}, nil)
-			a.ask("continue", arguments{"threadId": stopped.ThreadID}, nil)
+			a.evaluate(frame.ID, "call square(12)", "repl")
+			a.breakAt(source)
+			a.ask("continue", arguments{"threadId": thread}, nil)
 			a.event("terminated", nil)
 			dlv.stdout.wait(t, "sum 2470")
 			a.ask("disconnect", arguments{"terminateDebuggee": true}, nil)

@@ -127,7 +127,8 @@ func runAsDebugserver(args []string) int {
 	if err != nil {
 		return fail(err)
 	}
-	source := lldbServerOptions{fd: -1, pipe: -1, reverseConnect: o.reverseConnect}
+	source := withoutDescriptors
+	source.reverseConnect = o.reverseConnect
 	return serveFrom(common, func() (clients, error) { return source.source(common.comm) }, func(options *gdbserver.Options) {
 		options.Dialect = rsp.LLDB
 		options.Startup.Environment = o.environmentFrom(os.Environ())

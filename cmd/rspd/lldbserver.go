@@ -88,9 +88,12 @@ func asksForHelp(args []string) bool {
 	return asks
 }
 
+// withoutDescriptors are the options before any are given: descriptor 0 is one too.
+var withoutDescriptors = lldbServerOptions{fd: -1, pipe: -1, listener: -1, lifeline: -1}
+
 // parseLLDBServer reads the arguments behind "gdbserver".
 func parseLLDBServer(args []string) (lldbServerOptions, error) {
-	o := lldbServerOptions{fd: -1, pipe: -1, listener: -1, lifeline: -1}
+	o := withoutDescriptors
 	nothing := false
 	words, err := llvmOptions{
 		complaints: lldbServerComplaints,
