@@ -158,6 +158,7 @@ const (
 	codeUnknownThread  = 0x15
 	codeRunning        = 0x37
 	codeNoProcess      = 0x44
+	codeNotThere       = 0x45
 	codeUnknownProcess = 0xff
 
 	codeProcessNotAlive = 0x01

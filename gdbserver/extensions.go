@@ -55,6 +55,7 @@ func extensions() []capability {
 			rsp.PacketAttachOrWait:          on((*session).attachNamed),
 			rsp.PacketAttachOrWaitSupported: agree,
 
+			rsp.PacketFileLoadAddress:      on((*session).fileLoadAddress),
 			rsp.PacketMemoryRegionInfo:     on((*session).memoryRegion),
 			rsp.PacketAllocateMemory:       on((*session).allocateMemory),
 			rsp.PacketDeallocateMemory:     on((*session).deallocateMemory),

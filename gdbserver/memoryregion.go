@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"sort"
 
@@ -65,6 +66,28 @@ func describeRegion(mappings []ptrace.Mapping, address uint64) rsp.KeyValues {
 		region = append(region, rsp.KeyValue{Key: "name", Value: rsp.HexText(m.Name)})
 	}
 	return region
+}
+
+// fileLoadAddress answers qFileLoadAddress: where a file is mapped first.
+func (s *session) fileLoadAddress(request *rsp.FileLoadAddress) (rsp.Reply, error) {
+	lwp, err := s.lwp()
+	if err != nil {
+		return nil, err
+	}
+	mappings, err := ptrace.Mappings(lwp.TID)
+	if err != nil {
+		return nil, err
+	}
+	names := []string{request.Path}
+	if target, err := filepath.EvalSymlinks(request.Path); err == nil {
+		names = append(names, target)
+	}
+	for _, m := range mappings {
+		if m.Inode != 0 && slices.Contains(names, m.Name) {
+			return rsp.Address(m.Start), nil
+		}
+	}
+	return nil, coded(codeNotThere, "%s is not mapped", request.Path)
 }
 
 // allocation names memory of _M.

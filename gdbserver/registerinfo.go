@@ -18,7 +18,7 @@ func (s *session) registerInfo(request *rsp.RegisterInfoQuery) (rsp.Reply, error
 	table := s.describe(lwp)
 	register := table.ByNumber(request.Number)
 	if register == nil {
-		return nil, coded(0x45, "there is no register %d", request.Number)
+		return nil, coded(codeNotThere, "there is no register %d", request.Number)
 	}
 	return registerProperties(table, register), nil
 }

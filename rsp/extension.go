@@ -284,6 +284,13 @@ type MemoryRegionQuery struct {
 // Packet returns PacketMemoryRegionInfo.
 func (*MemoryRegionQuery) Packet() PacketName { return PacketMemoryRegionInfo }
 
+// FileLoadAddress is qFileLoadAddress: where is a file mapped? The answer is
+// Address.
+type FileLoadAddress struct{ Path string }
+
+// Packet returns PacketFileLoadAddress.
+func (*FileLoadAddress) Packet() PacketName { return PacketFileLoadAddress }
+
 // OutputAcknowledgment is vStdio: the client has taken in the notification
 // "Stdio", or the answer to the last vStdio. The answer is the next ConsoleOutput,
 // or OK if there is none.
@@ -405,6 +412,12 @@ func parseExtensionQuery(s *scanner, name string) Request {
 		if s.accept(':') {
 			r.Address, r.HasAddress = s.number(), true
 		}
+		s.end()
+		return r
+	case "qFileLoadAddress":
+		s.name = PacketFileLoadAddress
+		s.expect(':')
+		r := &FileLoadAddress{Path: s.path()}
 		s.end()
 		return r
 	case "QSaveRegisterState":

@@ -96,6 +96,7 @@ const (
 	PacketWorkingDirQuery
 	PacketHostInfo
 	PacketLaunchSuccess
+	PacketFileLoadAddress
 	PacketMemoryRegionInfo
 	PacketModuleInfo
 	PacketProcessInfo
@@ -230,6 +231,7 @@ var packetNames = [PacketCount]string{
 	PacketWorkingDirQuery:        "qGetWorkingDir",
 	PacketHostInfo:               "qHostInfo",
 	PacketLaunchSuccess:          "qLaunchSuccess",
+	PacketFileLoadAddress:        "qFileLoadAddress",
 	PacketMemoryRegionInfo:       "qMemoryRegionInfo",
 	PacketModuleInfo:             "qModuleInfo",
 	PacketProcessInfo:            "qProcessInfo",
