@@ -154,6 +154,7 @@ func (s *session) signal(signal unix.Signal) rsp.Signal {
 // The codes of errors, as lldb-server has them. gdb is told sentences.
 const (
 	codeMemory         = 0x01
+	codeNothingStopped = 0x02
 	codeTwoProcesses   = 0x03
 	codeUnknownThread  = 0x15
 	codeRunning        = 0x37

@@ -178,7 +178,9 @@ func (s *session) stopReason(*rsp.StopReasonQuery) (rsp.Reply, error) {
 	if lwp == nil || lwp.Ending() {
 		var err error
 		s.general = rsp.ThreadID{PID: rsp.Any, TID: rsp.Any}
-		if lwp, err = s.lwp(); err != nil {
+		if lwp, err = s.lwp(); err != nil && s.lldb() {
+			return nil, coded(codeNothingStopped, "%v", err)
+		} else if err != nil {
 			return rsp.Exited{}, nil
 		}
 	}

@@ -93,6 +93,11 @@ func (s *session) threadInfo(request *rsp.ThreadInfo) (rsp.Reply, error) {
 			return rsp.OK{}, nil
 		}
 	}
+	if s.lldb() && request.First && len(s.threadList) == 0 {
+		// lldb takes an empty list for one that it has to ask for otherwise, by
+		// "?", whose answer would end what it has not begun.
+		return rsp.OK{}, nil
+	}
 	n := min(len(s.threadList), (s.conn.MaxPacket()-1)/rsp.MaxThreadIDLength)
 	list := rsp.ThreadList{Threads: s.threadList[:n], Multiprocess: s.client.multiprocess}
 	s.threadList = s.threadList[n:]

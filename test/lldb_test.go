@@ -22,6 +22,12 @@ var lldbSetup = []string{
 // lldb plays commands to an lldb with a program and returns what it printed.
 func (s *session) lldb(program string, commands ...string) string {
 	s.Helper()
+	return s.lldbWith(nil, program, commands...)
+}
+
+// lldbWith is lldb with additions to its environment.
+func (s *session) lldbWith(environment []string, program string, commands ...string) string {
+	s.Helper()
 	args := []string{"--no-lldbinit", "--no-use-colors", "--batch"}
 	for _, command := range append(append([]string(nil), lldbSetup...), commands...) {
 		args = append(args, "-o", command)
@@ -32,7 +38,7 @@ func (s *session) lldb(program string, commands ...string) string {
 	ctx, cancel := context.WithTimeout(s.Context(), patience)
 	defer cancel()
 	client := exec.CommandContext(ctx, need(s.T, "lldb"), args...)
-	client.Env = append(client.Environ(), s.mark, "LC_ALL=C", "TERM=dumb")
+	client.Env = append(append(client.Environ(), s.mark, "LC_ALL=C", "TERM=dumb"), environment...)
 	text, err := client.CombinedOutput()
 	if err != nil {
 		s.Errorf("lldb: %v", err)

@@ -1,0 +1,259 @@
+package test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"rspd/rsp"
+	"rspd/test/inferiors"
+)
+
+// TestLLDBCxx debugs a C++ program: methods, conditions, functions called by
+// expressions, exceptions, data that is watched.
+func TestLLDBCxx(t *testing.T) {
+	gnuLacks(t, "lldb cannot use its breakpoints")
+	notAgain(t, "C++ programs are of 64 bits")
+	s := newSession(t)
+	program := native(t, "throw.cc", inferiors.PIE)
+	v := s.serve(nil, program)
+	text := s.lldb(program, v.connect(),
+		"breakpoint set --name shop::refuse --condition 'code == 9'", "process continue", "thread backtrace", "expression -- code = 8",
+		"breakpoint disable 1", "frame select 1", "expression -- caught[0] + caught[1]", "expression -- counter.total()",
+		"breakpoint set --method total", "process continue", "watchpoint set variable sum", "process continue", "frame variable sum",
+		"watchpoint delete --force", "thread step-out", "breakpoint delete --force", "process continue")
+	s.inOrder(text, `stop reason = breakpoint 1\.1`, `frame #0: .*shop::refuse\(code=9\)`, `frame #1: .*main`, `= 8$`, `\(int\) \$\d+ = 3$`,
+		`\(int\) \$\d+ = 3$`, `stop reason = breakpoint 2\.1`, `Watchpoint 1 hit`, `sum = 0$`, `stop reason = step out`, `Return value: \(int\) \$\d+ = 3`,
+		`exited with status = 6`)
+	v.stdout.wait(t, "refused total 3\n")
+	s.nothingLeft()
+}
+
+// TestLLDBGo debugs a Go program, whose runtime sends its threads signals all the
+// time.
+func TestLLDBGo(t *testing.T) {
+	gnuLacks(t, "lldb cannot use its breakpoints")
+	notAgain(t, "Go programs are of 64 bits")
+	s := newSession(t)
+	program := golang(t, "goroutines", inferiors.NoPIE)
+	v := s.serve(nil, program)
+	text := s.lldb(program, v.connect(), "process handle --pass true --stop false --notify false SIGURG",
+		"breakpoint set --name main.square", "process continue", "thread backtrace", "register read rip", "breakpoint delete --force",
+		"thread step-over", "thread step-over", "process continue")
+	s.inOrder(text, `stop reason = breakpoint 1\.1`, `frame #0: .*main\.square`, `rip = 0x[0-9a-f]+ .*main\.square`, `stop reason = step over`,
+		`stop reason = step over`, `exited with status = 0`)
+	s.nothingLeft()
+}
+
+// TestLLDBExec goes on in the program that takes the place of another, from the
+// only thread and from one of several.
+func TestLLDBExec(t *testing.T) {
+	gnuLacks(t, "lldb is not told")
+	for _, mode := range []string{"self", "thread"} {
+		t.Run(mode, func(t *testing.T) {
+			s := newSession(t)
+			program := native(t, "exec.c", inferiors.PIE)
+			v := s.serve(nil, program, mode, "one")
+			text := s.lldb(program, v.connect(), "breakpoint set --name before_exec", "breakpoint set --name after_exec",
+				"process continue", "process continue", "thread list", "process continue", "thread backtrace", "process continue")
+			s.inOrder(text, `stop reason = breakpoint 1\.1`, `stop reason = exec`, `\* thread #1`, `stop reason = breakpoint 2\.1`, `frame #0: .*after_exec`,
+				`exited with status = 3`)
+			s.nothingLeft()
+		})
+	}
+}
+
+// names counts the names that programs were given.
+var names atomic.Int32
+
+// named copies a program to a name that no other process has.
+func (s *session) named(program string) string {
+	s.Helper()
+	content, err := os.ReadFile(program)
+	if err != nil {
+		s.Fatal(err)
+	}
+	name := filepath.Join(s.TempDir(), fmt.Sprintf("n%d-%d", os.Getpid(), names.Add(1)))
+	if err := os.WriteFile(name, content, 0o755); err != nil {
+		s.Fatal(err)
+	}
+	return name
+}
+
+// lldbFeatures are those by which a server tells lldb from gdb.
+const lldbFeatures = "xmlRegisters=i386,arm,mips,arc;multiprocess+;fork-events+;vfork-events+"
+
+// TestAttachByName attaches to a process by the name of its program: one that is
+// there, or the next one.
+func TestAttachByName(t *testing.T) {
+	gnuLacks(t, "it attaches by process ids alone")
+	for _, test := range []struct {
+		packet string
+		// before says that the program runs before it is asked for; waits, that
+		// this one is not the one that is meant.
+		before, waits bool
+	}{
+		{"vAttachName", true, false},
+		{"vAttachOrWait", true, false},
+		{"vAttachOrWait", false, true},
+		{"vAttachWait", false, true},
+		{"vAttachWait", true, true},
+	} {
+		t.Run(fmt.Sprintf("%s, there before: %v", test.packet, test.before), func(t *testing.T) {
+			s := newSession(t)
+			program := s.named(native(t, "threads.c", inferiors.Static))
+			v := s.serve([]string{"gdbserver"})
+			c := s.client(v, strings.Split(lldbFeatures, ";")...)
+			var first *process
+			if test.before {
+				first = s.start(program, "2", "hold")
+				first.stdout.wait(t, "ready\n")
+			}
+			if reply := c.ask("vAttachName;" + fmt.Sprintf("%x", program+"-not")); !strings.HasPrefix(reply, "E") {
+				t.Errorf("a process that does not exist: %s", reply)
+			}
+			c.send(test.packet + ";" + fmt.Sprintf("%x", filepath.Base(program)))
+			// Which of them the server finds first depends on when it begins to
+			// look.
+			var later []*process
+			attached, started := make(chan struct{}), make(chan struct{})
+			go func() {
+				defer close(started)
+				for test.waits {
+					later = append(later, s.start(program, "2", "hold"))
+					select {
+					case <-attached:
+						return
+					case <-time.After(100 * time.Millisecond):
+					}
+				}
+			}()
+			stop, is := c.stop().(*rsp.StopReply)
+			close(attached)
+			<-started
+			if !is {
+				t.Fatal("the process has ended")
+			}
+			all := later
+			if first != nil {
+				all = append(all, first)
+			}
+			found := slices.IndexFunc(all, func(p *process) bool { return p.pid == stop.Thread.PID })
+			if found < 0 || (all[found] == first) == test.waits || stop.Signal != 0x13 {
+				t.Fatalf("%+v, of %d processes the one at %d", stop, len(all), found)
+			}
+			c.must("D")
+			for _, p := range all {
+				p.say("")
+				p.stdout.wait(t, "worked 2\n")
+			}
+		})
+	}
+}
+
+// TestLLDBAttachesByName has lldb do so, which starts the server itself.
+func TestLLDBAttachesByName(t *testing.T) {
+	gnuLacks(t, "it attaches by process ids alone")
+	s := newSession(t)
+	program := s.named(native(t, "threads.c", inferiors.PIE))
+	p := s.start(program, "3", "hold")
+	p.stdout.wait(t, "ready\n")
+	server := filepath.Join(s.TempDir(), "lldb-server")
+	if err := os.Symlink(serverPath, server); err != nil {
+		t.Fatal(err)
+	}
+	text := s.lldbWith([]string{"LLDB_DEBUGSERVER_PATH=" + server}, "", "process attach --name "+filepath.Base(program),
+		"thread list", "thread select 2", "expression -- worked = 100", "process detach")
+	s.inOrder(text, fmt.Sprintf(`Process %d stopped`, p.pid), `thread #3`, `= 100$`, `detached`)
+	p.say("")
+	p.stdout.wait(t, "worked 103\n")
+}
+
+// TestLLDBBothOfAFork debugs parent and child at a time, with breakpoints of
+// their own, as a client of LLDB's kind does that detaches from none.
+func TestLLDBBothOfAFork(t *testing.T) {
+	gnuLacks(t, "it does not know the dialect")
+	s := newSession(t)
+	program := native(t, "fork.c", inferiors.NoPIE)
+	vars := map[string]string{}
+	addSymbols(t, program, vars)
+	v := s.launch(program, "fork")
+	c := s.client(v, strings.Split(lldbFeatures, ";")...)
+	c.must("QThreadSuffixSupported")
+	fork, is := c.resume("c").(*rsp.StopReply)
+	if !is || fork.Reason != rsp.StopFork {
+		t.Fatalf("%+v instead of a fork", fork)
+	}
+	parent, child := fork.Thread, fork.Child
+	breakpoint := func(thread rsp.ThreadID, function string) {
+		t.Helper()
+		c.must("Hg" + thread.String())
+		c.must("Z0," + vars[function] + ",1")
+	}
+	breakpoint(parent, "parent_work")
+	breakpoint(child, "child_work")
+	if reply := c.ask("vCont;c:" + parent.String() + ";c:" + child.String()); reply != "E03" {
+		t.Errorf("both are resumed at once: %s", reply)
+	}
+	// A server of LLDB's kind reports signals that gdb would not stop for.
+	c.must("QPassSignals:11")
+	at := func(thread rsp.ThreadID, function string) {
+		t.Helper()
+		stop, is := c.resume("vCont;c:" + thread.String()).(*rsp.StopReply)
+		if !is || stop.Thread != thread {
+			t.Fatalf("%+v instead of a stop of %v", stop, thread)
+		}
+		if pc := c.ask(fmt.Sprintf("p%x;thread:%v;", programCounter(), thread)); pc != littleEndian(vars[function]) {
+			t.Errorf("thread %v is at %s, want %s", thread, pc, vars[function])
+		}
+	}
+	at(child, "child_work")
+	shared := func(thread rsp.ThreadID, value string) {
+		t.Helper()
+		c.must("Hg" + thread.String())
+		if got := c.ask("m" + vars["shared"] + ",4"); got != value {
+			t.Errorf("shared of %v is %s, want %s", thread, got, value)
+		}
+	}
+	c.must("Hg" + child.String())
+	c.must("M" + vars["shared"] + ",4:07000000")
+	shared(parent, "01000000")
+	shared(child, "07000000")
+	c.must("Hg" + child.String())
+	c.must("z0," + vars["child_work"] + ",1")
+	ends := func(thread rsp.ThreadID, status int) {
+		t.Helper()
+		if end, want := c.ask("vCont;c:"+thread.String()), fmt.Sprintf("W%02x;process:%x", status, thread.PID); end != want {
+			t.Errorf("%s instead of %s", end, want)
+		}
+	}
+	ends(child, 5)
+	at(parent, "parent_work")
+	c.must("Hg" + parent.String())
+	c.must("z0," + vars["parent_work"] + ",1")
+	ends(parent, 0)
+	c.vanish()
+	v.stdout.wait(t, "child status 5 shared 101\n")
+	s.nothingLeft()
+}
+
+// littleEndian is an address of hex digits in the byte order and the size of the
+// program's addresses.
+func littleEndian(digits string) string {
+	size := 8
+	if bits32 {
+		size = 4
+	}
+	number := strings.Repeat("0", 2*size-len(digits)) + digits
+	var bytes bytes.Buffer
+	for i := len(number) - 2; i >= 0; i -= 2 {
+		bytes.WriteString(number[i : i+2])
+	}
+	return bytes.String()
+}
