@@ -23,6 +23,10 @@ func (s *session) registerInfo(request *rsp.RegisterInfoQuery) (rsp.Reply, error
 	return registerProperties(table, register), nil
 }
 
+// registerProperties say nothing of a register's being a part of another one but
+// by its offset, which lldb takes for the place in its own copy of the registers, so
+// that each shows what is written to the other. Told by container-regs it would
+// write the whole register for the part, with zeros for what it has not read.
 func registerProperties(table *description.Description, register *description.Register) rsp.KeyValues {
 	role := table.Role(register)
 	properties := rsp.KeyValues{{Key: "name", Value: register.Name}}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -71,6 +72,49 @@ func TestLLDBExec(t *testing.T) {
 
 // names counts the names that programs were given.
 var names atomic.Int32
+
+// TestLLDBVectors reads and writes vector registers, whole and in part: a write of a
+// part leaves the rest.
+func TestLLDBVectors(t *testing.T) {
+	gnuLacks(t, "lldb cannot use its breakpoints")
+	s := newSession(t)
+	program := native(t, "vectors.c", inferiors.PIE)
+	output, err := exec.Command(program).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The program prints the registers that the machine has: "zmm5 0102...".
+	for line := range strings.Lines(string(output)) {
+		name, digits, _ := strings.Cut(strings.TrimSpace(line), " ")
+		v := s.serve(nil, program)
+		commands := []string{v.connect(), "breakpoint set --skip-prologue false --name loaded" + fmt.Sprint(4*len(digits)), "process continue"}
+		var patterns []string
+		bytes := make([]string, len(digits)/2)
+		for i := range bytes {
+			bytes[i] = "0x" + digits[2*i:2*i+2]
+		}
+		kinds := []string{"xmm", "ymm", "zmm"}
+		wanted := kinds[:1+slices.Index(kinds, name[:3])]
+		read := func() {
+			for i, kind := range wanted {
+				commands = append(commands, "register read "+kind+name[3:])
+				patterns = append(patterns, kind+name[3:]+` = \{`+strings.Join(bytes[:16<<i], " ")+`\}`)
+			}
+		}
+		read()
+		for i, kind := range slices.Backward(wanted) {
+			for j := range 16 << i {
+				bytes[j] = fmt.Sprintf("0x%02x", 0xf0+i)
+			}
+			commands = append(commands, fmt.Sprintf("register write %s%s '{%s}'", kind, name[3:], strings.Join(bytes[:16<<i], " ")))
+			read()
+		}
+		text := s.lldb(program, append(commands, "breakpoint delete --force", "process continue")...)
+		s.inOrder(text, append(patterns, `exited with status = 0`)...)
+		v.stdout.wait(t, name+" "+strings.ReplaceAll(strings.Join(bytes, ""), "0x", "")+"\n")
+	}
+	s.nothingLeft()
+}
 
 // named copies a program to a name that no other process has.
 func (s *session) named(program string) string {

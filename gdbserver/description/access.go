@@ -85,9 +85,11 @@ func (d *Description) AppendAll(dst []byte, s *State) []byte {
 	available := d.Available(s)
 	for i := range d.Registers {
 		r := &d.Registers[i]
-		if available&r.Set() == 0 {
+		switch {
+		case r.Within != "":
+		case available&r.Set() == 0:
 			dst = appendZeros(dst, r.Size())
-		} else {
+		default:
 			dst = d.appendAvailable(dst, r, s)
 		}
 	}
@@ -165,7 +167,7 @@ func (d *Description) SetAll(g []byte, s *State) (Sets, error) {
 	available := d.Available(s)
 	for i := range d.Registers {
 		r := &d.Registers[i]
-		if available&r.Set() == 0 {
+		if available&r.Set() == 0 || r.Within != "" {
 			continue
 		}
 		if err := d.check(r, g[r.Offset:r.Offset+r.Size()], s); err != nil {
@@ -175,7 +177,7 @@ func (d *Description) SetAll(g []byte, s *State) (Sets, error) {
 	var changed Sets
 	for i := range d.Registers {
 		r := &d.Registers[i]
-		if available&r.Set() == 0 {
+		if available&r.Set() == 0 || r.Within != "" {
 			continue
 		}
 		value := g[r.Offset : r.Offset+r.Size()]

@@ -26,6 +26,11 @@ type Register struct {
 	// Offset is where its bytes start in the g and G packets' data.
 	Offset int
 
+	// Within is the name of the register of which it is a part, from byte Start
+	// on, or empty: a part has no bytes of its own in the g packet's data.
+	Within string
+	Start  int
+
 	source source
 }
 
@@ -112,10 +117,17 @@ func build(a architecture) *Description {
 		for _, r := range f.registers {
 			r.Feature = f.name
 			r.Number = len(d.Registers)
-			r.Offset = d.Size
-			d.Size += r.Size()
+			if r.Within == "" {
+				r.Offset = d.Size
+				d.Size += r.Size()
+			}
 			d.names[r.Name] = r.Number
 			d.Registers = append(d.Registers, r)
+		}
+	}
+	for i := range d.Registers {
+		if r := &d.Registers[i]; r.Within != "" {
+			r.Offset = d.ByName(r.Within).Offset + r.Start
 		}
 	}
 	for _, name := range a.expedited {
@@ -189,7 +201,7 @@ func (d *Description) Unavailable(s *State) iter.Seq2[int, int] {
 		offset, size := 0, 0
 		for i := range d.Registers {
 			r := &d.Registers[i]
-			if available&r.Set() != 0 {
+			if available&r.Set() != 0 || r.Within != "" {
 				continue
 			}
 			if offset+size != r.Offset {

@@ -112,9 +112,19 @@ func (a architecture) machine() elf.Machine {
 
 // ForLLDB is the description as LLDB has it: the same table and numbers, with
 // the x87 registers as wide as they are, the two pointers of the x87 state whole
-// besides the parts that gdb knows, and LLDB's attributes in the document.
+// besides the parts that gdb knows, those vector registers whole that lldb does
+// not join itself, and LLDB's attributes in the document.
 // Expedited are all general registers, which lldb reads at every stop.
 func (d *Description) ForLLDB() *Description {
+	a := d.inLLDBDialect()
+	joinVectors(a.features, keptForLLDB)
+	lldb := build(a)
+	lldb.XML = lldb.documentForLLDB()
+	return lldb
+}
+
+// inLLDBDialect is what all clients of LLDB's dialect have in common.
+func (d *Description) inLLDBDialect() architecture {
 	a := d.architecture
 	a.features = slices.Clone(a.features)
 	for i := range a.features {
@@ -143,9 +153,7 @@ func (d *Description) ForLLDB() *Description {
 			}
 		}
 	}
-	lldb := build(a)
-	lldb.XML = lldb.documentForLLDB()
-	return lldb
+	return a
 }
 
 func (d *Description) documentForLLDB() string {
