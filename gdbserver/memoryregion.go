@@ -26,15 +26,20 @@ func (s *session) memoryRegion(request *rsp.MemoryRegionQuery) (rsp.Reply, error
 	if !request.HasAddress {
 		return rsp.OK{}, nil
 	}
-	lwp, err := s.lwp()
-	if err != nil {
-		return nil, err
-	}
-	mappings, err := ptrace.Mappings(lwp.TID)
+	mappings, err := s.mappings()
 	if err != nil {
 		return nil, err
 	}
 	return describeRegion(mappings, request.Address), nil
+}
+
+// mappings are those of the selected thread's process.
+func (s *session) mappings() ([]ptrace.Mapping, error) {
+	lwp, err := s.lwp()
+	if err != nil {
+		return nil, err
+	}
+	return ptrace.Mappings(lwp.TID)
 }
 
 func describeRegion(mappings []ptrace.Mapping, address uint64) rsp.KeyValues {
@@ -70,11 +75,7 @@ func describeRegion(mappings []ptrace.Mapping, address uint64) rsp.KeyValues {
 
 // fileLoadAddress answers qFileLoadAddress: where a file is mapped first.
 func (s *session) fileLoadAddress(request *rsp.FileLoadAddress) (rsp.Reply, error) {
-	lwp, err := s.lwp()
-	if err != nil {
-		return nil, err
-	}
-	mappings, err := ptrace.Mappings(lwp.TID)
+	mappings, err := s.mappings()
 	if err != nil {
 		return nil, err
 	}

@@ -116,23 +116,28 @@ func example(machine elf.Machine) *Process {
 	return p
 }
 
-func written(t *testing.T, p *Process) (*elf.File, string) {
+// writtenFile is the core file of a process.
+func writtenFile(t *testing.T, p *Process) *os.File {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "core")
-	file, err := os.Create(name)
+	file, err := os.Create(filepath.Join(t.TempDir(), "core"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	t.Cleanup(func() { file.Close() })
 	if err := Write(file, p); err != nil {
 		t.Fatal(err)
 	}
-	read, err := elf.Open(name)
+	return file
+}
+
+func written(t *testing.T, p *Process) (*elf.File, string) {
+	t.Helper()
+	file := writtenFile(t, p)
+	read, err := elf.NewFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { read.Close() })
-	return read, name
+	return read, file.Name()
 }
 
 type readNote struct {
@@ -269,15 +274,7 @@ func TestManySegments(t *testing.T) {
 		one.Start, one.End = uint64(i+1)*2*pageSize, uint64(i+1)*2*pageSize+pageSize
 		p.Areas = append(p.Areas, one)
 	}
-	name := filepath.Join(t.TempDir(), "core")
-	file, err := os.Create(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if err := Write(file, p); err != nil {
-		t.Fatal(err)
-	}
+	file := writtenFile(t, p)
 	var header elf.Header64
 	var section elf.Section64
 	read := func(offset int64, into any) {
