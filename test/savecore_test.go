@@ -1,6 +1,8 @@
 package test
 
 import (
+	"debug/elf"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -134,5 +136,54 @@ func TestGDBSavesCore(t *testing.T) {
 			}
 			g.run("kill")
 		})
+	}
+}
+
+// TestSaveCoreByPackets finds the file where the client would like it, but not in
+// the place of another file, and a temporary one gone with the client.
+func TestSaveCoreByPackets(t *testing.T) {
+	gnuLacks(t, "it makes no core files")
+	s := newSession(t)
+	v := s.serve(nil, native(t, "tiny.S", inferiors.NoPIE))
+	c := s.client(v, strings.Split(lldbFeatures, ";")...)
+	if !c.features["qSaveCore+"] {
+		t.Error("it is not announced")
+	}
+	save := func(packet string) string {
+		t.Helper()
+		reply := c.ask(packet)
+		digits, found := strings.CutPrefix(strings.TrimSuffix(reply, ";"), "core-path:")
+		name, err := hex.DecodeString(digits)
+		if !found || err != nil {
+			t.Fatalf("%s: %s", packet, reply)
+		}
+		file, err := elf.Open(string(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		if file.Type != elf.ET_CORE || len(file.Progs) < 2 {
+			t.Errorf("%s: %v with %d program headers", name, file.Type, len(file.Progs))
+		}
+		return string(name)
+	}
+	wanted := filepath.Join(t.TempDir(), "core")
+	hint := fmt.Sprintf("qSaveCore;path-hint:%x;", wanted)
+	if name := save(hint); name != wanted {
+		t.Errorf("it is %s, not %s", name, wanted)
+	}
+	other, temporary := save(hint), save("qSaveCore")
+	if other == wanted || temporary == wanted || other == temporary {
+		t.Errorf("they are %s and %s", other, temporary)
+	}
+	c.vanish()
+	for _, name := range []string{other, temporary} {
+		s.eventually("the temporary files are gone", func() bool {
+			_, err := os.Stat(name)
+			return os.IsNotExist(err)
+		})
+	}
+	if _, err := os.Stat(wanted); err != nil {
+		t.Error(err)
 	}
 }
