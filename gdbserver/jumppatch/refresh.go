@@ -19,7 +19,8 @@ import (
 // them, and memory that has room for stubs is always suspect. Most often nothing
 // is, and one read of a file of /proc is the cost, or none.
 func (s *Set) Suspect(pc uint64, ran bool) bool {
-	return s.stale || !executable(s.executable, pc) || ran && (s.grown() || s.room)
+	s.remapped = !executable(s.executable, pc) || ran && s.grown()
+	return s.stale || s.remapped || ran && s.room
 }
 
 // Invalidate says that something has changed.
@@ -32,15 +33,22 @@ func (s *Set) Changed(tid int, memory Memory) (bool, error) {
 	if s.stale {
 		return true, nil
 	}
-	process, err := look(tid, memory)
-	if err != nil {
-		return false, fmt.Errorf("jump patches can't be looked for: %w", err)
+	if s.remapped {
+		process, err := look(tid, memory)
+		if err != nil {
+			return false, fmt.Errorf("jump patches can't be looked for: %w", err)
+		}
+		if !slices.Equal(executables(process.Mappings), s.executable) {
+			return true, nil
+		}
 	}
+	if !s.room || s.pagemap == nil {
+		return false, nil
+	}
+	process := &snapshot{Process: unwind.Process{Memory: reader{memory}, Mappings: s.executable},
+		directory: fmt.Sprintf("/proc/%d", tid), pagemap: s.pagemap}
 	defer process.close()
-	if !slices.Equal(executables(process.Mappings), s.executable) {
-		return true, nil
-	}
-	return s.room && process.useWritten() && s.text.changes(process), nil
+	return s.text.changes(process), nil
 }
 
 // executables are the executable ones.
@@ -55,11 +63,12 @@ func executable(mappings []unwind.Mapping, address uint64) bool {
 	return i < len(mappings) && mappings[i].Start <= address
 }
 
-// watch opens the file that grown reads.
+// watch opens the files that grown and Changed read.
 func (s *Set) watch(tid int) {
 	if s.sizes == nil {
-		// Without it only the pc tells.
+		// Without them only the pc tells.
 		s.sizes, _ = os.Open(fmt.Sprintf("/proc/%d/statm", tid))
+		s.pagemap, _ = os.Open(fmt.Sprintf("/proc/%d/pagemap", tid))
 	}
 	s.grown()
 }
@@ -86,13 +95,17 @@ func (s *Set) grown() bool {
 type writtenText struct {
 	pages map[uint64]uint64
 	seed  maphash.Seed
-	// large says that there are too many of them to be looked at at every stop.
+	// large says that the text, or what was written of it, is too much to be
+	// looked at at every stop.
 	large bool
 }
 
-// maxWritten bounds the pages whose hashes are taken at a stop, which takes some
-// tenths of a millisecond for as many.
-const maxWritten = 512
+// The limits of what is looked at at a stop, which takes some tenths of a
+// millisecond.
+const (
+	maxWritten = 512     // pages whose hashes are taken
+	maxText    = 1 << 15 // pages that the kernel is asked about
+)
 
 // each gives the written pages of a process's text until the function says that
 // it has seen enough.
@@ -117,6 +130,15 @@ func (s *snapshot) each(see func(m unwind.Mapping, address uint64, page []byte) 
 func (t *writtenText) take(process *snapshot) {
 	*t = writtenText{pages: map[uint64]uint64{}, seed: maphash.MakeSeed()}
 	if process.pagemap == nil {
+		return
+	}
+	text := uint64(0)
+	for _, m := range process.Mappings {
+		if m.Executable && !m.Anonymous() {
+			text += (m.End - m.Start) / pageSize
+		}
+	}
+	if t.large = text > maxText; t.large {
 		return
 	}
 	process.each(func(_ unwind.Mapping, address uint64, page []byte) bool {

@@ -50,8 +50,11 @@ type Set struct {
 	sizes      *os.File
 	// room says that there was memory for stubs then, and text is the program's
 	// text if there was.
-	room bool
-	text writtenText
+	room    bool
+	text    writtenText
+	pagemap *os.File
+	// remapped says that the last suspicion was of other mappings.
+	remapped bool
 }
 
 // A patch is one patch with what was derived of it.
@@ -323,6 +326,10 @@ func (s *Set) Clear() error {
 	if s.sizes != nil {
 		failures = append(failures, s.sizes.Close())
 		s.sizes = nil
+	}
+	if s.pagemap != nil {
+		failures = append(failures, s.pagemap.Close())
+		s.pagemap = nil
 	}
 	return errors.Join(failures...)
 }

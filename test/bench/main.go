@@ -54,7 +54,7 @@ func bench() error {
 	fmt.Printf("%-5s %d rounds, each server in turn; %d CPUs; median (lowest to highest)\n\n", "", *rounds, runtime.NumCPU())
 
 	var wanted []measure
-	for _, m := range measures {
+	for _, m := range append(measures, patchMeasures...) {
 		if matching.MatchString(m.name) {
 			wanted = append(wanted, m)
 		}

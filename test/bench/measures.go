@@ -26,12 +26,12 @@ type program struct {
 	symbols map[string]uint64
 }
 
-type programs struct{ tiny, loop, churn, hits, syscalls program }
+type programs struct{ tiny, loop, churn, hits, syscalls, patches program }
 
 func buildPrograms(b *inferiors.Builder) (*programs, error) {
 	p := &programs{}
 	for source, into := range map[string]*program{"tiny.S": &p.tiny, "loop.c": &p.loop, "churn.c": &p.churn, "hits.c": &p.hits,
-		"syscalls.c": &p.syscalls} {
+		"syscalls.c": &p.syscalls, "manypatches.c": &p.patches} {
 		path, err := b.Native(source, inferiors.Static)
 		if err != nil {
 			return nil, err

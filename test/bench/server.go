@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,7 +27,13 @@ var listening = regexp.MustCompile(`^Listening on port (\d+)`)
 // begin starts a server on a program, connects, turns acknowledgements off and
 // asks for the first stop reply.
 func begin(server, program string, args ...string) (*session, error) {
-	s := &session{command: exec.Command(server, append([]string{"--once", "127.0.0.1:0", program}, args...)...)}
+	return beginWith(server, nil, program, args...)
+}
+
+// beginWith is begin with options of the server.
+func beginWith(server string, options []string, program string, args ...string) (*session, error) {
+	line := append(append(slices.Clone(options), "--once", "127.0.0.1:0", program), args...)
+	s := &session{command: exec.Command(server, line...)}
 	s.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stderr, err := s.command.StderrPipe()
 	if err != nil {
