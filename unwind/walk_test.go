@@ -208,6 +208,9 @@ func TestWalkFastTracepoint(t *testing.T) {
 		traced.Wait()
 		os.Remove(fmt.Sprintf("/tmp/gdb_ust%d", traced.Process.Pid))
 	})
+	// A server that comes before the agent has its socket finds none, and no fast
+	// tracepoints.
+	awaitSocket(t, filepath.Join(directory, fmt.Sprintf("gdb_ust%d", traced.Process.Pid)), fmt.Sprintf("/tmp/gdb_ust%d", traced.Process.Pid))
 	server := exec.Command(gdbserver, "--once", "--attach", "127.0.0.1:0", strconv.Itoa(traced.Process.Pid))
 	says, err := server.StderrPipe()
 	if err != nil {
@@ -252,5 +255,20 @@ func TestWalkFastTracepoint(t *testing.T) {
 	}
 	if len(reports) != 1 {
 		t.Errorf("there are %d reports\n%s", len(reports), out)
+	}
+}
+
+// awaitSocket waits until one of two files is there.
+func awaitSocket(t *testing.T, files ...string) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); ; time.Sleep(2 * time.Millisecond) {
+		for _, file := range files {
+			if _, err := os.Lstat(file); err == nil {
+				return
+			}
+		}
+		if time.Now().After(end) {
+			t.Fatalf("none of %v is there", files)
+		}
 	}
 }
