@@ -3,7 +3,6 @@ package unwind_test
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"rspd/test/walk"
 )
 
 // cases are the patches of testdata/sites.S, in the order in which the program
@@ -22,65 +23,35 @@ var cases = []string{
 	"indirect", "absolute", "hops", "traced", "popret", "rr_popret", "rr_retnop", "entry", "leaves", "copied", "branches",
 }
 
-// A caseReport is what the script says of one case: numbers of instructions at
-// which the backtrace is right and wrong.
-type caseReport struct {
-	Case               string
-	Stub, Hook, Signal [2]int
-	Wrong              []string
-}
-
-// walk runs the script that steps through stubs in gdb.
-func walk(t *testing.T, program string, environment ...string) []caseReport {
+// walkInGDB runs the script that steps through stubs in gdb.
+func walkInGDB(t *testing.T, program string, environment ...string) []walk.Report {
 	t.Helper()
 	return runScript(t, program, environment, need(t, "gdb"), "-nx", "--batch", "-x", "testdata/walk.py")
 }
 
 // walkInLLDB does the same in lldb.
-func walkInLLDB(t *testing.T, program string, environment ...string) []caseReport {
+func walkInLLDB(t *testing.T, program string, environment ...string) []walk.Report {
 	t.Helper()
 	lldb := need(t, "lldb")
-	// Debian's lldb 14 doesn't find its own Python modules.
-	path, err := exec.Command(lldb, "-P").Output()
+	modules, err := walk.LLDBModules(lldb)
 	if err != nil {
-		missing(t, fmt.Errorf("lldb has no Python: %w", err))
+		missing(t, err)
 	}
-	directory := strings.TrimSpace(string(path))
-	found, _ := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(directory)), "python3*", "dist-packages"))
-	more, _ := filepath.Glob("/usr/lib/llvm-*/lib/python3*/dist-packages")
-	python := strings.Join(append(append([]string{directory}, found...), more...), ":")
-	environment = append(environment, "PYTHONPATH="+python)
-	return runScript(t, program, environment, lldb, "--no-lldbinit", "-b", "-o", "command script import testdata/walk_lldb.py")
+	return runScript(t, program, append(environment, "PYTHONPATH="+modules), lldb, "--no-lldbinit", "-b", "-o", "command script import testdata/walk_lldb.py")
 }
 
-func runScript(t *testing.T, program string, environment []string, debugger string, arguments ...string) []caseReport {
+func runScript(t *testing.T, program string, environment []string, debugger string, arguments ...string) []walk.Report {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	directory := t.TempDir()
-	result := filepath.Join(directory, "report")
-	names, err := json.Marshal(cases)
-	if err != nil {
-		t.Fatal(err)
-	}
+	folder := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	command := exec.CommandContext(ctx, debugger, arguments...)
-	command.Env = append(os.Environ(), "PROGRAM="+program, "DERIVE="+self, "REPORT="+result,
-		"IMAGE="+filepath.Join(directory, "image"), "CASES="+string(names), "HOME="+directory)
-	command.Env = append(command.Env, environment...)
-	out, err := command.CombinedOutput()
+	environment = append([]string{"PROGRAM=" + program, "DERIVE=" + self, "IMAGE=" + filepath.Join(folder, "image")}, environment...)
+	reports, err := walk.Run(ctx, folder, cases, environment, debugger, arguments...)
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", debugger, err, out)
-	}
-	content, err := os.ReadFile(result)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	var reports []caseReport
-	if err := json.Unmarshal(content, &reports); err != nil {
 		t.Fatal(err)
 	}
 	return reports
@@ -105,17 +76,11 @@ func TestWalkInGDB(t *testing.T) {
 		{name: "in signal handlers", environment: []string{"SIGNAL=1"}, signals: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			reports := walk(t, build(t, test.flags...), test.environment...)
+			reports := walkInGDB(t, build(t, test.flags...), test.environment...)
 			if len(reports) != len(cases) {
 				t.Errorf("%d cases were walked, of %d", len(reports), len(cases))
 			}
-			var stub, hook, signal [2]int
 			for _, r := range reports {
-				for i := range 2 {
-					stub[i] += r.Stub[i]
-					hook[i] += r.Hook[i]
-					signal[i] += r.Signal[i]
-				}
 				if test.blind > 0 && r.Stub[0] > 0 && r.Stub[1] == 0 && r.Hook[1] == test.blind && isRRHook(r) {
 					continue
 				}
@@ -127,6 +92,7 @@ func TestWalkInGDB(t *testing.T) {
 					t.Log(wrong)
 				}
 			}
+			stub, hook, signal := walk.Sum(reports)
 			t.Logf("right and wrong: stubs %v, hooks %v, signal handlers %v", stub, hook, signal)
 		})
 	}
@@ -134,7 +100,7 @@ func TestWalkInGDB(t *testing.T) {
 
 // isRRHook tells whether a case has one of rr's present hooks, and all that is wrong
 // is in __morestack.
-func isRRHook(r caseReport) bool {
+func isRRHook(r walk.Report) bool {
 	for _, wrong := range r.Wrong {
 		if !strings.Contains(wrong, "__morestack") || !strings.Contains(wrong, "ret") {
 			return false
@@ -145,11 +111,7 @@ func isRRHook(r caseReport) bool {
 
 // The walk sees what is wrong: without an image gdb goes astray in most stubs.
 func TestWalkWithoutImage(t *testing.T) {
-	var stub [2]int
-	for _, r := range walk(t, build(t), "LOAD=0") {
-		stub[0] += r.Stub[0]
-		stub[1] += r.Stub[1]
-	}
+	stub, _, _ := walk.Sum(walkInGDB(t, build(t), "LOAD=0"))
 	if stub[0] != 0 || stub[1] < 200 {
 		t.Errorf("without an image, %d instructions of stubs are right and %d wrong", stub[0], stub[1])
 	}
@@ -161,12 +123,7 @@ func TestWalkInLLDB(t *testing.T) {
 	if len(reports) != len(cases) {
 		t.Errorf("%d cases were walked, of %d", len(reports), len(cases))
 	}
-	var stub, hook [2]int
 	for _, r := range reports {
-		for i := range 2 {
-			stub[i] += r.Stub[i]
-			hook[i] += r.Hook[i]
-		}
 		if r.Case == "hops" && r.Stub[1] == 0 && r.Stub[0] > 0 && r.Hook[1] == 1 {
 			// The longer jump is between the program's functions, where lldb
 			// asks no other module.
@@ -179,6 +136,7 @@ func TestWalkInLLDB(t *testing.T) {
 			t.Log(wrong)
 		}
 	}
+	stub, hook, _ := walk.Sum(reports)
 	t.Logf("right and wrong: stubs %v, hooks %v", stub, hook)
 }
 
