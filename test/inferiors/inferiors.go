@@ -19,7 +19,7 @@ import (
 	"rspd/unwind/hint"
 )
 
-//go:embed src/*.c src/*.cc src/*.S goroutines/main.go webserver/main.go
+//go:embed src/*.c src/*.h src/*.cc src/*.S goroutines/main.go webserver/main.go
 var sources embed.FS
 
 // A Link is the way in which a C, C++ or assembly program is linked.
@@ -192,7 +192,10 @@ func native(dir, source string, link Link) (string, error) {
 		args = append(args, "-nostdlib")
 	case "clones.c":
 		args = append(args, "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fcf-protection=none", "-mno-sse", "-mno-red-zone")
-	case "patchtable.c", "hostile.c":
+	case "jumppatch.c", "patchtable.c", "hostile.c":
+		if err := place(dir, "src/work.h", "work.h"); err != nil {
+			return "", err
+		}
 		if err := os.WriteFile(filepath.Join(dir, "jump_patch.h"), []byte(hint.Header), 0o600); err != nil {
 			return "", err
 		}
