@@ -448,35 +448,42 @@ func (d *derivation) copies() []*Region {
 			continue
 		}
 		d.process.work++
-		in, err := decode(d.process.code(jump, 15))
-		if err != nil {
-			continue
-		}
-		copied := &Region{Patch: d.region.Patch, Return: end, StandsIn: true, Shape: d.region.Shape}
-		d.copy(copied, jump, in.Len, end)
-		for at, k := jump, len(displaced)-1; k >= 0; k-- {
-			// A copy has the same length, as a rule; jumps may be longer.
-			o := displaced[k]
-			length, ok := 0, false
-			for _, length = range []int{o.in.Len, 5, 6} {
-				in, err := decode(d.process.code(at-uint64(length), length))
-				if ok = err == nil && in.Len == length && d.isCopy(in, at-uint64(length), o); ok {
-					break
-				}
-			}
-			if !ok {
-				break
-			}
-			at -= uint64(length)
-			d.copy(copied, at, length, o.pc)
-		}
-		slices.Reverse(copied.Instructions)
-		if copied.Known() > 0 {
+		if copied := d.copyBefore(jump, displaced); copied != nil && copied.Known() > 0 {
 			taken[jump+1] = len(copied.Instructions) > 1
 			list = append(list, copied)
 		}
 	}
 	return list
+}
+
+// copyBefore gives the copies of displaced instructions before a jump back, and
+// the jump; nil if there is none.
+func (d *derivation) copyBefore(jump uint64, displaced []original) *Region {
+	end := d.region.Site + uint64(d.region.Length)
+	in, err := decode(d.process.code(jump, 15))
+	if err != nil {
+		return nil
+	}
+	copied := &Region{Patch: d.region.Patch, Return: end, StandsIn: true, Shape: d.region.Shape}
+	d.copy(copied, jump, in.Len, end)
+	for at, k := jump, len(displaced)-1; k >= 0; k-- {
+		// A copy has the same length, as a rule; jumps may be longer.
+		o := displaced[k]
+		length, ok := 0, false
+		for _, length = range []int{o.in.Len, 5, 6} {
+			in, err := decode(d.process.code(at-uint64(length), length))
+			if ok = err == nil && in.Len == length && d.isCopy(in, at-uint64(length), o); ok {
+				break
+			}
+		}
+		if !ok {
+			break
+		}
+		at -= uint64(length)
+		d.copy(copied, at, length, o.pc)
+	}
+	slices.Reverse(copied.Instructions)
+	return copied
 }
 
 func (d *derivation) copy(r *Region, pc uint64, length int, original uint64) {

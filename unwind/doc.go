@@ -8,7 +8,8 @@
 // what a debugger needs to know, and leaves it to others to hand that over:
 //
 //   - [Find] compares the text of a [Process] with the files it came from and
-//     gives every [Patch] that leads into anonymous executable memory.
+//     gives every [Patch] that leads into anonymous executable memory, or to a
+//     file's code that goes there by itself.
 //   - [Derive] follows a stub's instructions with an abstract state and gives a
 //     [Region]: for each instruction the row of call frame information that
 //     holds there, with its [Confidence].

@@ -198,10 +198,16 @@ func (t *text) moved(start uint64, entry arrival) (patch Patch, ok bool) {
 	}
 	patch = Patch{Site: start, Length: int(entry.end - start), Kind: entry.kind, Hops: entry.hops, Path: t.mapping.Path, Moved: true}
 	t.complete(&patch)
-	d := &derivation{process: t.process, region: &Region{Patch: patch}, mapping: t.mapping, module: t.module, graph: &graph{}}
-	for _, copied := range d.copies() {
-		if first := copied.Instructions[0]; first.Original == start {
-			patch.Target = first.Address
+	d := &derivation{process: t.process, region: &Region{Patch: patch}, mapping: t.mapping, module: t.module}
+	displaced := d.displaced()
+	for _, jump := range t.process.jumpsBack()[start+uint64(patch.Length)] {
+		if t.process.work >= maxWork {
+			break
+		}
+		t.process.work++
+		copied := d.copyBefore(jump, displaced)
+		if copied != nil && len(displaced) > 0 && copied.Instructions[0].Original == start {
+			patch.Target = copied.Instructions[0].Address
 			return patch, true
 		}
 	}

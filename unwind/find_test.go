@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -210,6 +211,58 @@ func TestFindJumpInPlaceOfJump(t *testing.T) {
 	got, warnings := unwind.Find(p)
 	if len(got) != 1 || got[0].Site != textAddress+100 || got[0].Length != 5 || len(warnings) > 0 {
 		t.Errorf("found %+v, %v", got, warnings)
+	}
+}
+
+// Instructions that were moved to where only another file's code leads are found by
+// the jump back, whose prefix is a part of it.
+func TestFindMoved(t *testing.T) {
+	const library, reach, hop, site = 0x500000, textAddress + 0x10000, textAddress + 300, textAddress + 10
+	moved := []byte{0x55, 0x53, 0x48, 0x83, 0xec, 0x08} // push %rbp; push %rbx; sub $8,%rsp
+	original := bytes.Repeat([]byte{0x90}, 400)
+	copy(original[10:], moved)
+	text := bytes.Clone(original)
+	copy(text[10:], append([]byte{0xe8}, le32(hop-(site+5))...))
+	copy(text[300:], append([]byte{0x3e, 0xff, 0x25, 1, 0, 0, 0, 0xcc}, le64(library)...)) // notrack jmp *1(%rip)
+	for _, test := range []struct {
+		name  string
+		stub  []byte
+		found bool
+	}{
+		{"moved", append(append(bytes.Clone(moved), 0x3e, 0xff, 0x25, 0, 0, 0, 0), le64(site+6)...), true},
+		{"without the prefix", append(append(bytes.Clone(moved), 0xff, 0x25, 0, 0, 0, 0), le64(site+6)...), true},
+		{"others", append([]byte{0x55, 0x55, 0x48, 0x83, 0xec, 0x08, 0x3e, 0xff, 0x25, 0, 0, 0, 0}, le64(site+6)...), false},
+		{"to elsewhere", append(append(bytes.Clone(moved), 0x3e, 0xff, 0x25, 0, 0, 0, 0), le64(site+7)...), false},
+	} {
+		p := process(original, text, nil)
+		p.Memory = memory{textAddress: text, reach: test.stub, library: make([]byte, 64)}
+		p.Mappings[1].Start, p.Mappings[1].End = reach, reach+uint64(len(test.stub))
+		p.Mappings = append(p.Mappings, unwind.Mapping{Start: library, End: library + 4096, Executable: true, Path: "[vsyscall]"})
+		got, _ := unwind.Find(p)
+		if !test.found {
+			if len(got) > 0 {
+				t.Errorf("%s: found %+v", test.name, got)
+			}
+			continue
+		}
+		if len(got) != 1 || got[0].Site != site || got[0].Length != 6 || got[0].Target != reach || got[0].Kind != unwind.Call || !got[0].Moved ||
+			!slices.Equal(got[0].Hops, []uint64{hop}) {
+			t.Errorf("%s: found %+v", test.name, got)
+			continue
+		}
+		regions := unwind.Derive(p, got[0])
+		if len(regions) != 1 || regions[0].Known() != 4 || regions[0].Return != site+6 {
+			t.Fatalf("%s: %+v", test.name, regions)
+		}
+		for _, in := range regions[0].Instructions {
+			if in.Confidence != unwind.Assumed || in.Assumptions&unwind.EnteredAsOriginal == 0 {
+				t.Errorf("%s: %+v", test.name, in)
+			}
+		}
+		// The jump that is called has the row of any call.
+		if hops := regions[0].HopInstructions; len(hops) != 1 || !strings.HasPrefix(hops[0].Row.String(), "CFA=rsp+8 ") || !strings.HasSuffix(hops[0].Row.String(), "rip=[CFA-8]") {
+			t.Errorf("%s: the jump in between: %+v", test.name, hops)
+		}
 	}
 }
 

@@ -30,7 +30,7 @@
 //
 // Only site is necessary. The CFA of a row is the stack pointer at the site, and
 // registers say where those of the site are. [Rule] describes the language of
-// both.
+// both. [Words] reads one patch of the same that a person types.
 //
 // # The table
 //
