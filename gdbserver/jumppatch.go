@@ -107,13 +107,17 @@ func (s *Server) patchesNotified(lwp *threads.LWP) {
 }
 
 // updatePatches looks for a process's patches. All its threads have to be stopped.
-func (s *Server) updatePatches(lwp *threads.LWP, set *jumppatch.Set) (changed bool, err error) {
-	changed, err = set.Update(lwp.TID, lwp.Process.Memory())
-	s.listen(lwp.Process, set)
-	for _, warning := range set.Warnings() {
-		s.options.Threads.Debug("jump patches", "pid", lwp.Process.PID, "warning", warning)
+// A client that wants no breakpoints inserted gets none of the server's either.
+func (s *session) updatePatches(lwp *threads.LWP, set *jumppatch.Set) error {
+	changed, err := set.Update(lwp.TID, lwp.Process.Memory())
+	s.unannounced[set] = s.unannounced[set] || changed
+	if s.permitOperation(rsp.AllowInsertBreakpoints) == nil {
+		s.server.listen(lwp.Process, set)
 	}
-	return changed, err
+	for _, warning := range set.Warnings() {
+		s.server.options.Threads.Debug("jump patches", "pid", lwp.Process.PID, "warning", warning)
+	}
+	return err
 }
 
 // patchesFeature announces qXfer:jump-patches:read.
@@ -136,11 +140,7 @@ func (s *session) jumpPatches(lwp *threads.LWP) (*jumppatch.Set, error) {
 		// Nothing is stopped for it.
 		return set, nil
 	}
-	return set, s.table.WhileStopped(func() error {
-		changed, err := s.server.updatePatches(lwp, set)
-		s.unannounced[set] = s.unannounced[set] || changed
-		return err
-	})
+	return set, s.table.WhileStopped(func() error { return s.updatePatches(lwp, set) })
 }
 
 // patchLibraries gives the files that describe jump patches as libraries. They
@@ -243,11 +243,7 @@ func (s *session) patchesChanged(stop threads.Stop) bool {
 	if set.Suspect(registers.PC(), stop.Kind != threads.Stepped) {
 		changed, err := set.Changed(stop.LWP.TID, stop.LWP.Process.Memory())
 		if changed {
-			err = s.table.WhileStopped(func() error {
-				changed, err := s.server.updatePatches(stop.LWP, set)
-				s.unannounced[set] = s.unannounced[set] || changed
-				return err
-			})
+			err = s.table.WhileStopped(func() error { return s.updatePatches(stop.LWP, set) })
 		}
 		if err != nil {
 			s.server.options.Threads.Debug("jump patches", "pid", stop.PID, "error", err)
