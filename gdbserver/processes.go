@@ -189,5 +189,8 @@ func (s *session) begin(process *threads.Process) (rsp.Reply, error) {
 		return nil, refusal("process %d ended at once", process.PID)
 	}
 	s.selectLWP(lwp)
+	if stop := lwp.Reported(); stop.Kind == threads.Signalled {
+		return s.stopReplyFor(stop), nil
+	}
 	return s.stopReplyFor(threads.Stop{PID: process.PID, LWP: lwp}), nil
 }

@@ -211,16 +211,20 @@ func (s *session) resetEnvironment(*rsp.EnvironmentReset) (rsp.Reply, error) {
 }
 
 func (s *session) setWorkingDir(request *rsp.SetWorkingDir) (rsp.Reply, error) {
-	if request.Directory != "" {
-		info, err := os.Stat(request.Directory)
+	directory, err := host.ExpandHome(request.Directory)
+	if err != nil {
+		return nil, refusal("programs cannot start in %s: %v", request.Directory, err)
+	}
+	if directory != "" {
+		info, err := os.Stat(directory)
 		if err != nil {
-			return nil, refusal("programs cannot start in %s: %v", request.Directory, errors.Unwrap(err))
+			return nil, refusal("programs cannot start in %s: %v", directory, errors.Unwrap(err))
 		}
 		if !info.IsDir() {
-			return nil, refusal("programs cannot start in %s: it is not a directory", request.Directory)
+			return nil, refusal("programs cannot start in %s: it is not a directory", directory)
 		}
 	}
-	s.server.startup.Directory = request.Directory
+	s.server.startup.Directory = directory
 	return rsp.OK{}, nil
 }
 

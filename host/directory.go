@@ -56,13 +56,9 @@ const maxCompletions = 512
 // behind them.
 func completePath(_ *Client, request *rsp.PathComplete) (rsp.Reply, error) {
 	directory, begin := filepath.Split(request.Prefix)
-	read := directory
-	if rest, home := strings.CutPrefix(directory, "~/"); home {
-		if own, err := os.UserHomeDir(); err == nil {
-			read = filepath.Join(own, rest)
-		}
-	}
-	if read == "" {
+	// A user that is not there has no files.
+	read, _ := ExpandHome(directory)
+	if directory == "" {
 		read = "."
 	}
 	// A directory that cannot be read completes nothing.

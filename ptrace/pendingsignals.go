@@ -33,6 +33,23 @@ func (t *Tracer) PendingSignals(tid, first int, infos []Siginfo) (int, error) {
 	return int(n), nil
 }
 
+// TakesSignal tells whether a stopped thread meets a signal before it executes
+// anything once it goes on. Signals of job control do not count: each kind takes
+// the other out of the queue (kernel/signal.c, prepare_signal), and nothing else
+// takes any while the whole process is stopped.
+func TakesSignal(pid, tid int) (bool, error) {
+	record, err := ReadTaskRecord(pid, tid)
+	if err != nil {
+		return false, err
+	}
+	return record.takesSignal(), nil
+}
+
+func (r *TaskRecord) takesSignal() bool {
+	const jobControl = 1<<(unix.SIGSTOP-1) | 1<<(unix.SIGTSTP-1) | 1<<(unix.SIGTTIN-1) | 1<<(unix.SIGTTOU-1) | 1<<(unix.SIGCONT-1)
+	return (r.Pending|r.ProcessPending)&^r.Blocked&^jobControl != 0
+}
+
 // callValue is call for the requests whose result is a number.
 //
 //go:uintptrescapes

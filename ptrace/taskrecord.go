@@ -26,8 +26,10 @@ type TaskRecord struct {
 	// User and System are the processor time used, and ChildrenUser and
 	// ChildrenSystem that of children that were waited for.
 	User, System, ChildrenUser, ChildrenSystem time.Duration
-	// Pending and Blocked are sets of signals, with bit N-1 for signal N.
-	Pending, Blocked uint64
+	// Pending, ProcessPending and Blocked are sets of signals, with bit N-1 for
+	// signal N: those that wait for the thread, those that wait for any thread of
+	// its process, and those that it does not take.
+	Pending, ProcessPending, Blocked uint64
 	// UserID and GroupID are the real ids.
 	UserID, GroupID uint32
 }
@@ -74,6 +76,8 @@ func parseTaskRecord(stat []byte, status string) (TaskRecord, error) {
 		switch key {
 		case "SigPnd":
 			record.Pending, err = strconv.ParseUint(value, 16, 64)
+		case "ShdPnd":
+			record.ProcessPending, err = strconv.ParseUint(value, 16, 64)
 		case "SigBlk":
 			record.Blocked, err = strconv.ParseUint(value, 16, 64)
 		case "Uid":

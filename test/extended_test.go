@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -64,6 +65,20 @@ func TestRunSurroundings(t *testing.T) {
 	}
 	if !strings.Contains(text, "env RSPD_SET=b\n") || !strings.Contains(text, "cwd "+here+"\n") {
 		t.Errorf("%s", text)
+	}
+	start = v.stdout.size()
+	g.run("set cwd ~/")
+	g.exits("run", 0)
+	text = v.stdout.waitFrom(t, start, `(?ms).*^end$`)[0]
+	home, err := os.UserHomeDir()
+	if err == nil {
+		home, err = filepath.EvalSymlinks(home)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(text, "cwd "+home+"\n") {
+		t.Errorf("the program does not start in %s: %s", home, text)
 	}
 }
 

@@ -86,8 +86,43 @@ func (t *Table) attach(pid int) (*Process, error) {
 		t.abandon(process)
 		return nil, err
 	}
+	if err := t.takeSignal(leader); err != nil {
+		t.abandon(process)
+		return nil, err
+	}
+	if process.removed {
+		t.forgetEnded(pid)
+		return nil, fmt.Errorf("cannot attach to process %d: it ended meanwhile", pid)
+	}
 	t.turn, t.latest = leader.TID, pid
 	return process, nil
+}
+
+// takeSignal has the leader of a process that was just attached to, all of which
+// is stopped, stop for the signal that waits for it, if there is one: that is what
+// its user wants to know first. The kernel stops a thread for an interrupt before
+// any signal (kernel/signal.c, get_signal). In all-stop it counts as reported.
+func (t *Table) takeSignal(leader *LWP) error {
+	if leader.state != lwpStopped || leader.pending.Kind != NoStop || leader.groupStopped != 0 {
+		return nil
+	}
+	takes, err := t.kernel.TakesSignal(leader.Process.PID, leader.TID)
+	if !takes || gone(err) {
+		return nil
+	}
+	if err == nil {
+		err = t.start(leader, 0)
+	}
+	for err == nil && leader.state == lwpRunning && !leader.Process.removed {
+		var event ptrace.Event
+		if event, err = t.kernel.WaitFor(leader.TID); err == nil {
+			err = t.handle(event)
+		}
+	}
+	if leader.pending.Kind == Signalled && !t.nonStop {
+		leader.reported, leader.pending = leader.pending, Stop{}
+	}
+	return err
 }
 
 // seizeAll seizes every thread, again and again until no new one is found:

@@ -166,8 +166,17 @@ func (s *goldenSession) command(name string, words []string) error {
 				s.kernel.Tick()
 			}
 		}
-		if _, err := s.table.Attach(pid); err != nil {
+		if len(numbers) > 2 {
+			if err := s.kernel.SignalProcess(pid, unix.Signal(numbers[2])); err != nil {
+				return err
+			}
+		}
+		process, err := s.table.Attach(pid)
+		if err != nil {
 			return err
+		}
+		if stop := process.FirstLWP().Reported(); stop.Kind != NoStop {
+			fmt.Fprintln(&s.output, describe(stop))
 		}
 	case "finish":
 		if err := s.table.Finish(); err != nil {

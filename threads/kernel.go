@@ -48,6 +48,9 @@ type Kernel interface {
 	Siginfo(tid int, info *ptrace.Siginfo) error
 	SetSiginfo(tid int, info *ptrace.Siginfo) error
 	PendingSignals(tid, first int, infos []ptrace.Siginfo) (int, error)
+	// TakesSignal tells whether a stopped thread, of a process that is stopped as
+	// a whole, meets a signal before it executes anything.
+	TakesSignal(pid, tid int) (bool, error)
 	DebugRegister(tid, number int) (uint64, error)
 	SetDebugRegister(tid, number int, value uint64) error
 
@@ -85,6 +88,9 @@ func (Live) OpenMemory(tid int) (Memory, error) {
 	}
 	return memory, nil
 }
+
+// TakesSignal is [ptrace.TakesSignal].
+func (Live) TakesSignal(pid, tid int) (bool, error) { return ptrace.TakesSignal(pid, tid) }
 
 // Parent reads /proc/PID/stat.
 func (Live) Parent(pid int) (int, error) {

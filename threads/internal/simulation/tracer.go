@@ -433,6 +433,16 @@ func (k *Kernel) PendingSignals(tid, first int, infos []ptrace.Siginfo) (int, er
 	return n, nil
 }
 
+// TakesSignal is [ptrace.TakesSignal].
+func (k *Kernel) TakesSignal(_, tid int) (bool, error) {
+	t, err := k.inStop(tid)
+	if err != nil {
+		return false, err
+	}
+	takes := func(i information) bool { return !isStop(i.signal) && i.signal != unix.SIGCONT }
+	return slices.ContainsFunc(t.pending, takes) || slices.ContainsFunc(t.group.pending, takes), nil
+}
+
 // DebugRegister is [ptrace.Tracer.DebugRegister].
 func (k *Kernel) DebugRegister(tid, number int) (uint64, error) {
 	t, err := k.inStop(tid)
