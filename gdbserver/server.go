@@ -124,8 +124,11 @@ func (s *Server) Serve(connection Connection) (Ending, error) {
 	}
 	s.options.Connections.Debug("client connected", "descriptor", connection.Fd())
 	err = session.serve()
-	session.close()
+	forgetting := session.close()
 	s.options.Connections.Debug("client gone", "reason", err)
+	if forgetting != nil {
+		return Disconnected, errors.Join(err, forgetting)
+	}
 	if errors.Is(err, errFinished) || s.exiting || !s.extended && s.over() {
 		return Finished, nil
 	}

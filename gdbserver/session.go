@@ -123,8 +123,8 @@ func newSession(server *Server, line Connection) (*session, error) {
 	return s, nil
 }
 
-// close ends what belongs to the client alone.
-func (s *session) close() {
+// close ends what belongs to the client alone. The error is the kernel's.
+func (s *session) close() error {
 	s.unwatch()
 	_ = s.host.Close()
 	for _, name := range s.temporary {
@@ -133,7 +133,7 @@ func (s *session) close() {
 	}
 	s.table.Pass = 0
 	s.table.Program = threads.AllSignals
-	s.table.ForgetInterrupt()
+	return s.table.ForgetInterrupt()
 }
 
 // serve answers requests until the client goes or the session is finished.

@@ -44,6 +44,9 @@ type LWP struct {
 	groupStopped unix.Signal
 	// interrupting says that an interrupt was sent and no stop has come yet.
 	interrupting bool
+	// pressed says that one was sent since its last resumption because the
+	// client asked for an interrupt.
+	pressed bool
 	// halting says that the client has told it to stop and has not been told
 	// yet that it did; again, that its last report is to be made again.
 	halting, again bool

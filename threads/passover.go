@@ -272,7 +272,7 @@ func (t *Table) startStepOver(lwp *LWP) error {
 	if errors.Is(err, ptrace.ErrGone) {
 		err = nil
 	}
-	lwp.interrupting = false
+	lwp.interrupting, lwp.pressed = false, false
 	lwp.inSignalStop = false
 	lwp.inSyscall = false
 	t.enter(lwp, lwpRunning)

@@ -218,7 +218,7 @@ func (t *Table) start(lwp *LWP, signal unix.Signal) error {
 		// Something killed it, which its last event will say.
 		err = nil
 	}
-	lwp.interrupting = false
+	lwp.interrupting, lwp.pressed = false, false
 	lwp.inSignalStop = false
 	lwp.inSyscall = false
 	lwp.stepsOver = false

@@ -186,8 +186,10 @@ func (t *Table) settle(stop Stop) (bool, error) {
 	if stop.Kind == Interrupted || len(t.processes) == t.unwatched {
 		t.interrupted = false
 	}
-	if err := t.forgetInterrupted(stop.LWP); err != nil {
-		return false, err
+	if !t.interrupted {
+		if err := t.forgetInterrupted(stop.LWP); err != nil {
+			return false, err
+		}
 	}
 	t.tell(stop)
 	if stop.LWP == nil {
@@ -391,7 +393,7 @@ func (t *Table) interruptOne() error {
 		}
 		return nil
 	}
-	target.interrupting = true
+	target.interrupting, target.pressed = true, true
 	if err := t.kernel.Interrupt(target.TID); err != nil && !errors.Is(err, ptrace.ErrGone) {
 		return err
 	}
@@ -400,13 +402,16 @@ func (t *Table) interruptOne() error {
 
 // ForgetInterrupt drops an interrupt that was not reported yet: the client that
 // asked for it has gone.
-func (t *Table) ForgetInterrupt() { t.interrupted = false }
+func (t *Table) ForgetInterrupt() error {
+	t.interrupted = false
+	return t.forgetInterrupted(nil)
+}
 
 // renewInterrupt asks again where the interrupted LWP ended, or stopped for
 // something that the client is not told of, which satisfied the interrupt.
 func (t *Table) renewInterrupt() error {
 	for _, lwp := range t.lwps {
-		if lwp.state == lwpRunning && lwp.interrupting && !lwp.Process.unwatched {
+		if lwp.pressed && lwp.state == lwpRunning && !lwp.Process.unwatched || lwp.pending.Kind == Interrupted && lwp.asked.Kind != Stay {
 			return nil
 		}
 	}
@@ -706,9 +711,12 @@ func (t *Table) decode(lwp *LWP, event ptrace.Event) (Stop, error) {
 	return Stop{}, nil
 }
 
-// interruptStop is what a stop without a cause of its own is to the client.
+// interruptStop is what a stop without a cause of its own is to the client. The
+// kernel keeps an interrupt that reaches a thread when it has stopped already,
+// and stops it with that after its next resumption, so that not every such stop
+// is for the interrupt that the client asked for.
 func (t *Table) interruptStop(stop Stop) Stop {
-	if !t.interrupted || t.stopping || stop.LWP.halting {
+	if !t.interrupted || !stop.LWP.pressed || stop.LWP.halting {
 		return Stop{}
 	}
 	stop.Kind = Interrupted
