@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -122,32 +123,40 @@ func TestKeptBuild(t *testing.T) {
 	}
 }
 
+// TestKillMarked ends a shell and two subshells, which print a line each once they
+// are there and would read forever.
 func TestKillMarked(t *testing.T) {
 	const mark = markName + "=of TestKillMarked"
-	process := exec.Command("sh", "-c", "cat & cat & wait")
+	process := exec.Command("sh", "-c", "(echo; read line <&3) & (echo; read line <&3) & wait")
 	process.Env = append(process.Environ(), mark)
-	input, err := process.StdinPipe()
+	reader, writer, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer input.Close()
-	if err := process.Start(); err != nil {
+	defer writer.Close()
+	process.ExtraFiles = []*os.File{reader}
+	output, err := process.StdoutPipe()
+	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan bool)
-	go func() {
-		_ = process.Wait()
-		close(ended)
-	}()
-	for found := []int(nil); !slices.Contains(found, process.Process.Pid); {
-		if found, err = marked(mark); err != nil {
-			t.Fatal(err)
-		}
+	err = process.Start()
+	_ = reader.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(output, make([]byte, 2)); err != nil {
+		t.Fatal(err)
+	}
+	found, err := marked(mark)
+	if err != nil || len(found) != 3 || !slices.Contains(found, process.Process.Pid) {
+		t.Errorf("%v, %v, want %d and two others", found, err, process.Process.Pid)
 	}
 	if err := killMarked(mark); err != nil {
 		t.Fatal(err)
 	}
-	<-ended
+	if err := process.Wait(); err == nil {
+		t.Error("the shell has ended by itself")
+	}
 	if left, err := marked(mark); err != nil || len(left) > 0 {
 		t.Errorf("%v are left, %v", left, err)
 	}
