@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,6 +24,9 @@ type TaskStat struct {
 	Parent int
 	// Processor is the number of the CPU that it last ran on.
 	Processor int
+	// Start is when the process or thread was made, on the clock of [SinceBoot],
+	// rounded down to 1/100 s (field starttime).
+	Start time.Duration
 	// KernelThread is PF_KTHREAD of the flags field.
 	KernelThread bool
 	// Doomed says that it is ending: a zombie, PF_EXITING or PF_SIGNALED of the
@@ -66,19 +70,31 @@ func parseTaskStat(text []byte) (TaskStat, error) {
 	if err != nil {
 		return TaskStat{}, err
 	}
-	// Fields 3, 4, 9, 31 and 39.
-	const state, parent, flags, pending, processor = 0, 1, 6, 28, 36
+	// Fields 3, 4, 9, 22, 31 and 39.
+	const state, parent, flags, start, pending, processor = 0, 1, 6, 19, 28, 36
 	stat := TaskStat{Name: name, State: fields[state][0]}
-	var err1, err2, err3, err4 error
+	var err1, err2, err3, err4, err5 error
 	stat.Parent, err1 = strconv.Atoi(fields[parent])
 	stat.Processor, err2 = strconv.Atoi(fields[processor])
 	bits, err3 := strconv.ParseUint(fields[flags], 10, 64)
 	signals, err4 := strconv.ParseUint(fields[pending], 10, 64)
+	ticks, err5 := strconv.ParseInt(fields[start], 10, 64)
+	// USER_HZ is 100 (include/asm-generic/param.h).
+	stat.Start = time.Duration(ticks) * (time.Second / 100)
 	// include/linux/sched.h
 	const exiting, signalled, kernelThread = 0x4, 0x400, 0x00200000
 	stat.KernelThread = bits&kernelThread != 0
 	stat.Doomed = stat.State == 'Z' || stat.State == 'X' || bits&(exiting|signalled) != 0 || signals&(1<<(unix.SIGKILL-1)) != 0
-	return stat, errors.Join(err1, err2, err3, err4)
+	return stat, errors.Join(err1, err2, err3, err4, err5)
+}
+
+// SinceBoot is the time since the machine was started, as the process's time
+// namespace has it (clock_gettime(2), CLOCK_BOOTTIME).
+func SinceBoot() time.Duration {
+	var now unix.Timespec
+	// It fails for a clock that there is not alone.
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &now)
+	return time.Duration(now.Nano())
 }
 
 // Doomed tells whether a thread has been killed or is gone.

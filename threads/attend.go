@@ -25,6 +25,14 @@ func (t *Table) Attend() error {
 
 func (t *Table) attend() error {
 	for t.Background() {
+		if t.unsettled {
+			t.unsettled = false
+			if err := t.StopAll(); err != nil {
+				return err
+			}
+			t.stopping = false
+			continue
+		}
 		if err := t.proceedAll(); err != nil {
 			return err
 		}

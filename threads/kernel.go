@@ -3,6 +3,7 @@ package threads
 import (
 	"debug/elf"
 	"io"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -54,8 +55,10 @@ type Kernel interface {
 	DebugRegister(tid, number int) (uint64, error)
 	SetDebugRegister(tid, number int, value uint64) error
 
-	// Parent returns the process id of a process's parent.
-	Parent(pid int) (int, error)
+	// Now is the time on a clock that never goes back, and StartTime when a process
+	// was made on that clock, or somewhat earlier.
+	Now() time.Duration
+	StartTime(pid int) (time.Duration, error)
 	// Doomed tells whether a thread has been killed or is gone.
 	Doomed(pid, tid int) bool
 	// OpenMemory opens the address space that a thread uses.
@@ -92,10 +95,13 @@ func (Live) OpenMemory(tid int) (Memory, error) {
 // TakesSignal is [ptrace.TakesSignal].
 func (Live) TakesSignal(pid, tid int) (bool, error) { return ptrace.TakesSignal(pid, tid) }
 
-// Parent reads /proc/PID/stat.
-func (Live) Parent(pid int) (int, error) {
+// Now is [ptrace.SinceBoot].
+func (Live) Now() time.Duration { return ptrace.SinceBoot() }
+
+// StartTime reads /proc/PID/stat.
+func (Live) StartTime(pid int) (time.Duration, error) {
 	stat, err := ptrace.ReadTaskStat(pid, pid)
-	return stat.Parent, err
+	return stat.Start, err
 }
 
 // Doomed is [ptrace.Doomed].

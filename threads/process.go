@@ -41,9 +41,8 @@ type Process struct {
 	// left says that it is unwatched because it was left behind; see
 	// Table.Leave.
 	left bool
-	// threaded says that it has ever had several LWPs, and replaced that one of
-	// them then executed a program, which killed the others.
-	threaded, replaced bool
+	// threaded says that it has ever had several LWPs.
+	threaded bool
 	// parting says that it is let go as soon as the kernel lets its LWPs stop.
 	parting bool
 	// removed says that it is in the table no more.

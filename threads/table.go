@@ -3,6 +3,7 @@ package threads
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -52,6 +53,9 @@ type Table struct {
 	// early keeps the first stop of a child that came before its creator's
 	// report of it.
 	early map[int]ptrace.Event
+	// lost is when LWPs went last that may have made a child and not told of it;
+	// see noteLoss.
+	lost time.Duration
 	// departed is memory that the table uses no more, kept for its breakpoints:
 	// a child that is not known yet may have a copy of them.
 	departed []*image
@@ -110,7 +114,7 @@ type Table struct {
 
 // NewTable makes an empty table over a kernel.
 func NewTable(kernel Kernel) *Table {
-	return &Table{kernel: kernel, lwps: map[int]*LWP{}, early: map[int]ptrace.Event{},
+	return &Table{kernel: kernel, lwps: map[int]*LWP{}, early: map[int]ptrace.Event{}, lost: -1,
 		Program: AllSignals, likely: ptrace.AnyThread}
 }
 
@@ -213,7 +217,7 @@ func (t *Table) removeProcess(process *Process) {
 	if process.unwatched {
 		t.unwatched--
 	}
-	t.unsettled = t.unsettled || len(t.early) > 0
+	t.noteLoss()
 	t.releaseSpace(process.space)
 }
 

@@ -590,9 +590,19 @@ func (t *Table) handleUnknown(event ptrace.Event) error {
 	return nil
 }
 
+// noteLoss takes down that LWPs have gone, and maybe without telling of the child
+// that they were making: with their process, or by another thread's execve.
+func (t *Table) noteLoss() {
+	t.lost = t.kernel.Now()
+	t.unsettled = t.unsettled || len(t.early) > 0
+}
+
 // isBereft tells whether the creator of a task that has stopped for the first
-// time may be unable to tell of it: it was killed, with its process or by
-// another thread's execve. A thread goes the way of its creator.
+// time may be unable to tell of it: anybody's that was made before the last LWPs
+// went without a word. Whose child it is does not say who made it: with
+// CLONE_PARENT another, and one whose parent has ended has another since, which
+// may be in the table too (PR_SET_CHILD_SUBREAPER). A thread goes the way of its
+// creator.
 func (t *Table) isBereft(tid int) bool {
 	likely := 0
 	if lwp := t.lwps[t.likely]; lwp != nil {
@@ -604,12 +614,8 @@ func (t *Table) isBereft(tid int) bool {
 	if err != nil || t.find(group) != nil {
 		return false
 	}
-	parent, err := t.kernel.Parent(group)
-	if err != nil {
-		return false
-	}
-	process := t.find(parent)
-	return process == nil || process.replaced
+	start, err := t.kernel.StartTime(group)
+	return err == nil && start <= t.lost
 }
 
 // decode finds out what a stop means. NoStop is for what concerns nobody.
@@ -1010,8 +1016,7 @@ func (t *Table) execed(lwp *LWP) (Stop, error) {
 	}
 	process.stopTold, process.unstopped = false, false
 	if process.threaded {
-		process.replaced = true
-		t.unsettled = t.unsettled || len(t.early) > 0
+		t.noteLoss()
 	}
 	lwp.vforking, lwp.untold, lwp.awaiting = false, false, false
 	lwp.passing, lwp.stepsOver = false, false

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -163,6 +164,7 @@ type Kernel struct {
 	// ids are those of tasks in the order of their making, without the dead.
 	ids   []int
 	next  int
+	clock time.Duration
 	trace []string
 }
 
@@ -209,6 +211,7 @@ func (k *Kernel) Tick() bool {
 	if len(ready) == 0 {
 		return false
 	}
+	k.clock++
 	k.run(k.tasks[k.scheduler.Run(ready)])
 	return true
 }
@@ -239,7 +242,7 @@ func (k *Kernel) canRun() bool {
 
 // Start makes a process that nobody traces and returns its id.
 func (k *Kernel) Start(program int) int {
-	g := &group{}
+	g := &group{start: k.clock}
 	t := k.newTask(g, newMemory(k.Programs[program]))
 	g.pid = t.tid
 	t.registers.Rip = Code

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -26,7 +27,7 @@ const (
 // group is a process.
 type group struct {
 	pid     int
-	parent  int
+	start   time.Duration
 	tasks   []*task
 	pending []information
 	// stop is the signal of the job-control stop in force, 0 for none.
@@ -414,7 +415,7 @@ func (k *Kernel) makeTask(t *task, instruction Instruction, finish func()) {
 	}
 	thread := instruction.Operation == Clone || instruction.Operation == CloneWait
 	if !thread {
-		g = &group{parent: t.group.pid}
+		g = &group{start: k.clock}
 		if instruction.Operation != VFork && instruction.Operation != Share {
 			m = m.copy()
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -247,18 +248,18 @@ func (k *Kernel) Syscall(tid int, to *ptrace.Syscall) error {
 	return nil
 }
 
-// Parent returns the process id of a process's parent, which is another when
-// that has ended.
-func (k *Kernel) Parent(pid int) (int, error) {
+// Now is the time: how often a task has done one thing.
+func (k *Kernel) Now() time.Duration { return k.clock }
+
+// StartTime is when a process was made, coarsely.
+func (k *Kernel) StartTime(pid int) (time.Duration, error) {
 	k.elapse()
 	t := k.tasks[pid]
 	if t == nil {
 		return 0, gone(pid)
 	}
-	if k.tasks[t.group.parent] == nil {
-		return 1, nil
-	}
-	return t.group.parent, nil
+	const coarse = 4
+	return t.group.start / coarse * coarse, nil
 }
 
 // Doomed is [ptrace.Doomed].
