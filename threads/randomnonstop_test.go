@@ -276,10 +276,10 @@ func (c *randomClient) heard(stop Stop) {
 // stopWholly stops all LWPs of a process.
 func (c *randomClient) stopWholly(process *Process) {
 	c.note("stop process %d", process.PID)
-	c.must("stop a process", c.table.StopProcess(process))
-	// Where another thread has executed a program, the report of the leader is
-	// still to be taken in.
+	// Where another thread executes a program meanwhile, the report of the leader
+	// is still to be taken in.
 	unacknowledged := c.nonStop.unacknowledged
+	c.must("stop a process", c.table.StopProcess(process))
 	c.forgetExeced()
 	c.nonStop.unacknowledged = unacknowledged
 	for _, lwp := range process.LWPs() {
