@@ -47,7 +47,8 @@ func (s *session) vCont(request *rsp.VCont) (rsp.Reply, error) {
 		matched := matchedAction{thread: asked.Thread}
 		// In non-stop it may have ended without the client knowing.
 		if asked.HasThread && asked.Thread.TID > 0 && !s.table.NonStop() {
-			if _, err := s.find(asked.Thread); err != nil {
+			// So it may in all-stop, killed while it was stopped.
+			if _, err := s.find(asked.Thread); err != nil && !s.table.Dying(asked.Thread.PID) {
 				return nil, err
 			}
 		}

@@ -194,3 +194,28 @@ func TestLetGoSharerGoesOn(t *testing.T) {
 		t.Errorf("the threads are %s", reply)
 	}
 }
+
+// TestKilledWhileLetGoGoesOn kills a process that the client has stopped, while
+// the server attends to one that the client has let go, and so may meet the end:
+// that is the answer when the client resumes the thread that it knows.
+func TestKilledWhileLetGoGoesOn(t *testing.T) {
+	gnuLacks(t, "it takes the child for a thread")
+	notAgain(t, "its program makes the system calls of 64 bits")
+	s := newSession(t)
+	v := s.launch(native(t, "child.c", inferiors.NoPIE), "clone", "vm", "17")
+	p := s.packets(v, everyEvent)
+	fork := p.resumeTo(rsp.StopFork, "vCont;c")
+	if err := syscall.Kill(v.inferior, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	p.must("D;%x", fork.Child.PID)
+	// With the child's end there is nobody left to attend to.
+	s.eventually("one of the two has ended", func() bool {
+		child := statusField(fork.Child.PID, "State")
+		return statusField(v.inferior, "State") == "" || child == "" || strings.HasPrefix(child, "Z")
+	})
+	want := fmt.Sprintf("X09;process:%x", v.inferior)
+	if reply := p.ask("vCont;c:p%x.%x", v.inferior, v.inferior); reply != want {
+		t.Errorf("the answer is %s, want %s", reply, want)
+	}
+}

@@ -3,6 +3,7 @@ package threads
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -226,6 +227,16 @@ func (t *Table) Untold(pid int) *LWP {
 		}
 	}
 	return nil
+}
+
+// Dying tells whether a process was killed, so that threads of it may be gone, and
+// the client was not told of its end yet.
+func (t *Table) Dying(pid int) bool {
+	process := t.Process(pid)
+	if process == nil {
+		return t.Untold(pid) != nil
+	}
+	return slices.ContainsFunc(process.lwps, func(lwp *LWP) bool { return t.kernel.Doomed(pid, lwp.TID) })
 }
 
 // forgetEnded drops the report of a process's end that the caller knows.
