@@ -89,7 +89,7 @@ func TestCatchSyscalls(t *testing.T) {
 		{"around fork", fmt.Sprintf("QCatchSyscalls:1;%x;%x", clone, umask), "fork",
 			[]string{entry(clone), "fork", back(clone), "SIGCHLD", "exited 4"}},
 		{"interrupted and restarted", fmt.Sprintf("QCatchSyscalls:1;%x;%x", sleep, read), "interrupted",
-			[]string{entry(sleep), back(sleep), "SIGALRM", "fork", entry(read), back(read), "SIGALRM", entry(read), back(read), "SIGCHLD", "exited 4"}},
+			[]string{"fork", entry(sleep), back(sleep), "SIGALRM", entry(read), back(read), "SIGALRM", entry(read), back(read), "SIGCHLD", "exited 4"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newSession(t)

@@ -1,8 +1,8 @@
 /* syscalls MODE: system calls that can be foretold.
    plain       three calls of umask, one of close that fails, then the end
    count N     N calls of getppid
-   interrupted a nanosleep and a read that a signal interrupts; the read is
-               restarted, the nanosleep is not
+   interrupted a nanosleep and a read that a child interrupts by a signal each,
+               when they wait; the read is restarted, the nanosleep is not
    stopped     says "ready" and sleeps 300 ms in nanosleep, which goes on with
                restart_syscall where it was stopped meanwhile
    exec        executes itself with "plain"
@@ -14,9 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,9 +32,12 @@ int add(int a, int b)
 	return a + b;
 }
 
+static volatile int *handled; /* shared with the child */
+
 static void handler(int signal)
 {
 	(void)signal;
+	++*handled;
 }
 
 static void plain(void)
@@ -46,32 +49,51 @@ static void plain(void)
 	result = syscall(SYS_close, 99999);
 }
 
-static void alarm_in(int microseconds)
+/* waits until a parent sleeps in a system call, which it doesn't while it is
+   stopped for a tracer. */
+static void until_asleep(pid_t parent)
 {
-	struct itimerval timer = {.it_value = {.tv_usec = microseconds}};
-	setitimer(ITIMER_REAL, &timer, NULL);
+	char path[32], state = 0;
+	snprintf(path, sizeof path, "/proc/%d/stat", parent);
+	while (state != 'S') {
+		FILE *stat = fopen(path, "r");
+		if (getppid() != parent || stat == NULL || fscanf(stat, "%*d (syscalls) %c", &state) != 1)
+			_exit(1);
+		fclose(stat);
+		usleep(100);
+	}
+}
+
+static void interrupt(pid_t parent)
+{
+	int before = *handled;
+	until_asleep(parent);
+	kill(parent, SIGALRM);
+	while (*handled == before && getppid() == parent)
+		usleep(100);
 }
 
 static void interrupted(void)
 {
 	struct timespec long_time = {.tv_sec = 100};
 	struct sigaction action = {.sa_handler = handler};
+	pid_t parent = getpid();
 	int ends[2];
 	char byte;
 	sigaction(SIGALRM, &action, NULL);
-	if (pipe(ends) != 0)
+	handled = mmap(NULL, sizeof *handled, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (pipe(ends) != 0 || handled == MAP_FAILED)
 		exit(9);
 	begin();
-	alarm_in(20000);
+	if (fork() == 0) {
+		interrupt(parent);
+		interrupt(parent);
+		until_asleep(parent);
+		_exit(write(ends[1], "x", 1) != 1);
+	}
 	result = syscall(SYS_nanosleep, &long_time, NULL);
 	action.sa_flags = SA_RESTART;
 	sigaction(SIGALRM, &action, NULL);
-	if (fork() == 0) {
-		struct timespec while_it_reads = {.tv_nsec = 60000000};
-		nanosleep(&while_it_reads, NULL);
-		_exit(write(ends[1], "x", 1) != 1);
-	}
-	alarm_in(20000);
 	result = syscall(SYS_read, ends[0], &byte, 1);
 	wait(NULL);
 }
