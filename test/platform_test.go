@@ -248,8 +248,20 @@ func TestPlatformWaiting(t *testing.T) {
 	if got, err := os.ReadFile(told); err != nil || string(got) != v.port {
 		t.Errorf("the file says %q: %v", got, err)
 	}
-	text := s.onPlatform(v.platformURL(), "", "breakpoint set --name work", "continue", "breakpoint disable", "continue")
-	s.inOrder(text, `stop reason = breakpoint 1\.1`, `exited with status = 0`)
+	l := s.start(need(t, "lldb"), "--no-lldbinit", "--no-use-colors")
+	for _, command := range append(lldbSetup, "settings set platform.module-cache-directory "+t.TempDir(), "platform select remote-linux") {
+		l.say(command)
+	}
+	// lldb goes on to its next command while it still connects to the program's server.
+	l.hears("platform connect "+v.platformURL(), `stop reason = signal SIGSTOP`)
+	l.hears("breakpoint set --name work", `Breakpoint 1: `)
+	l.hears("continue", `stop reason = breakpoint 1\.1`)
+	l.say("breakpoint disable")
+	l.hears("continue", `exited with status = 0`)
+	l.say("quit")
+	if status := l.wait(); status != 0 {
+		t.Errorf("lldb ends with status %d", status)
+	}
 	if status := v.wait(); status != 0 {
 		t.Errorf("the platform ends with status %d", status)
 	}
