@@ -20,19 +20,11 @@ func (s *session) setStandardFile(request *rsp.SetStandardFile) (rsp.Reply, erro
 // one was made.
 func (u *Startup) openFiles(program *ptrace.Program) (terminal *pseudoterminal, done func(), err error) {
 	var opened []*os.File
-	done = func() {
+	closeAll := func() {
 		for _, file := range opened {
 			_ = file.Close()
 		}
 	}
-	defer func() {
-		if err != nil {
-			done()
-			if terminal != nil {
-				terminal.close()
-			}
-		}
-	}()
 	targets := [3]**os.File{&program.Input, &program.Output, &program.Errors}
 	if u.OwnTerminal && (u.files[0] == "" || u.files[1] == "" || u.files[2] == "") {
 		var file *os.File
@@ -46,10 +38,14 @@ func (u *Startup) openFiles(program *ptrace.Program) (terminal *pseudoterminal, 
 	}
 	named, err := u.files.Open(targets)
 	if err != nil {
-		return terminal, nil, err
+		closeAll()
+		if terminal != nil {
+			terminal.close()
+		}
+		return nil, nil, err
 	}
 	opened = append(opened, named...)
-	return terminal, done, nil
+	return terminal, closeAll, nil
 }
 
 // watch has input of the client, and output of the program where it goes to the

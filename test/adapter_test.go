@@ -92,7 +92,7 @@ func (a *adapter) take(what string) {
 		if message.err != nil {
 			a.Fatalf("before %s: %v", what, message.err)
 		}
-		a.log = append(a.log, fmt.Sprintf("<- %s %s%s %s", message.Type, message.Event, message.Command, message.Body))
+		a.log = append(a.log, fmt.Sprintf("<- %s %s%s %s %s", message.Type, message.Event, message.Command, message.Body, message.Message))
 		switch message.Type {
 		case "event":
 			a.events = append(a.events, message)

@@ -201,6 +201,29 @@ func TestAttachByName(t *testing.T) {
 	}
 }
 
+// TestLaunchWithoutItsFile fails to launch for a file that cannot be opened, and
+// launches when that is named no more.
+func TestLaunchWithoutItsFile(t *testing.T) {
+	gnuLacks(t, "it is given no files by the client")
+	s := newSession(t)
+	program := native(t, "threads.c", inferiors.PIE)
+	v := s.serve([]string{"gdbserver"})
+	c := s.client(v, strings.Split(lldbFeatures, ";")...)
+	c.must("QSetSTDOUT:" + rsp.HexText("/no/such/directory/output"))
+	launch := fmt.Sprintf("A%d,0,%s", 2*len(program), rsp.HexText(program))
+	if reply := c.ask(launch); !strings.HasPrefix(reply, "E") {
+		t.Errorf("it launches: %s", reply)
+	}
+	if reply := c.ask("qLaunchSuccess"); !strings.Contains(reply, "the program cannot have /no/such/directory/output: no such file or directory") {
+		t.Error(reply)
+	}
+	c.must("QSetSTDOUT:")
+	c.must(launch)
+	c.must("qLaunchSuccess")
+	c.must("D")
+	c.vanish()
+}
+
 // TestLLDBAttachesByName has lldb do so, which starts the server itself.
 func TestLLDBAttachesByName(t *testing.T) {
 	gnuLacks(t, "it attaches by process ids alone")
