@@ -53,25 +53,33 @@ func sequentialSession(t *testing.T) *session {
 }
 
 // marked lists the processes of the session that are alive. A zombie has no
-// environment, so it is not among them.
+// environment, so it is not among them, unless threads of it outlive its leader.
 func (s *session) marked() []int {
 	var pids []int
-	paths, err := filepath.Glob("/proc/[0-9]*/environ")
+	paths, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		s.Fatal(err)
 	}
 	for _, path := range paths {
-		environ, err := os.ReadFile(path)
-		if err != nil || !slices.ContainsFunc(bytes.Split(environ, []byte{0}), func(v []byte) bool {
-			return string(v) == s.mark
-		}) {
-			continue
+		environ, _ := os.ReadFile(path + "/environ")
+		alive := s.marks(environ)
+		if len(environ) == 0 {
+			threads, _ := filepath.Glob(path + "/task/[0-9]*/environ")
+			alive = slices.ContainsFunc(threads, func(thread string) bool {
+				environ, _ := os.ReadFile(thread)
+				return s.marks(environ)
+			})
 		}
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
+		if pid, err := strconv.Atoi(filepath.Base(path)); err == nil && alive {
 			pids = append(pids, pid)
 		}
 	}
 	return pids
+}
+
+// marks tells whether the session's mark is in an environment.
+func (s *session) marks(environ []byte) bool {
+	return slices.ContainsFunc(bytes.Split(environ, []byte{0}), func(v []byte) bool { return string(v) == s.mark })
 }
 
 // tasks describes every thread of the session's processes, for a test that waits
