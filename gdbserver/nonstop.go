@@ -37,8 +37,9 @@ var concernsMode = func() (concerns [rsp.PacketCount]bool) {
 }()
 
 // Unattended lets the program run on that a client in non-stop has left
-// running, until the descriptor, where clients come from, is readable: -1 stops
-// the program instead. Signals reach it as if it were not traced. What stops a
+// running, or any client behind with persistent breakpoints, until the
+// descriptor, where clients come from, is readable: -1 stops the program that
+// non-stop left instead. Signals reach it as if it were not traced. What stops a
 // thread otherwise the next client will learn. Finished is the answer when no
 // process is left that a client could come for.
 func (s *Server) Unattended(descriptor int) (Ending, error) {

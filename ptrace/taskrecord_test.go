@@ -1,9 +1,12 @@
 package ptrace
 
 import (
+	"errors"
 	"os"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestParseTaskRecord(t *testing.T) {
@@ -26,7 +29,12 @@ func TestParseTaskRecord(t *testing.T) {
 
 func TestTaskRecordOfThisProcess(t *testing.T) {
 	record, err := ReadTaskRecord(os.Getpid(), os.Getpid())
-	if err != nil || record.Parent != os.Getppid() || int(record.UserID) != os.Getuid() || record.Session == 0 {
-		t.Errorf("%+v, %v", record, err)
+	// A session whose leader is outside the pid namespace has the id 0.
+	session, noSession := unix.Getsid(0)
+	if err := errors.Join(err, noSession); err != nil {
+		t.Fatal(err)
+	}
+	if record.Parent != os.Getppid() || record.Group != unix.Getpgrp() || record.Session != session || int(record.UserID) != os.Getuid() || int(record.GroupID) != os.Getgid() {
+		t.Errorf("%+v", record)
 	}
 }

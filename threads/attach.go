@@ -108,12 +108,13 @@ func (t *Table) takeSignal(leader *LWP) error {
 		return nil
 	}
 	takes, err := t.kernel.TakesSignal(leader.Process.PID, leader.TID)
-	if !takes || gone(err) {
+	if gone(err) {
 		return nil
 	}
-	if err == nil {
-		err = t.start(leader, 0)
+	if err != nil || !takes {
+		return err
 	}
+	err = t.start(leader, 0)
 	for err == nil && leader.state == lwpRunning && !leader.Process.removed {
 		var event ptrace.Event
 		if event, err = t.kernel.WaitFor(leader.TID); err == nil {

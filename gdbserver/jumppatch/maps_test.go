@@ -65,8 +65,11 @@ func TestWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.close()
+	if _, err := os.Stat("/proc/self/pagemap"); err != nil {
+		t.Skip("the kernel was built without CONFIG_PROC_PAGE_MONITOR:", err)
+	}
 	if !s.useWritten() {
-		t.Skip("the kernel doesn't tell which pages were written to")
+		t.Fatal("there is a pagemap and it isn't used")
 	}
 	i := slices.IndexFunc(s.Mappings, func(m unwind.Mapping) bool { return m.Start == start })
 	if i < 0 {
