@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"os/user"
 	"strconv"
 	"strings"
@@ -81,9 +82,24 @@ func TestLive(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer open.Close()
+	// The group of this process may be one from outside its pid namespace.
+	leader := exec.Command("cat")
+	leader.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	input, err := leader.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := leader.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = input.Close()
+		_ = leader.Wait()
+	}()
+	group := strconv.Itoa(leader.Process.Pid)
 
 	has(t, "processes", map[string]string{"pid": pid, "user": me.Username, "command": strings.Join(os.Args, " ")})
-	has(t, "procgroups", map[string]string{"pid": pid, "pgid": strconv.Itoa(syscall.Getpgrp())})
+	has(t, "procgroups", map[string]string{"pid": group, "pgid": group})
 	has(t, "threads", map[string]string{"pid": pid, "tid": pid, "command": name})
 	has(t, "files", map[string]string{"pid": pid, "command": name, "file descriptor": fmt.Sprint(open.Fd()), "name": "/dev/null"})
 	has(t, "sockets", map[string]string{"local address": "127.0.0.1", "local port": fmt.Sprint(listener.Addr().(*net.TCPAddr).Port),
