@@ -28,6 +28,7 @@ func TestExecInAnotherMountNamespace(t *testing.T) {
 		unshare, filepath.Dir(program), mountpoint, mountpoint, filepath.Base(program)))
 	p := s.packets(v, everyEvent)
 	want := filepath.Join(mountpoint, filepath.Base(program))
+	var named string
 	var names []string
 	for len(names) == 0 || names[len(names)-1] != want {
 		stop, ok := p.resume("vCont;c").(*rsp.StopReply)
@@ -35,7 +36,13 @@ func TestExecInAnotherMountNamespace(t *testing.T) {
 		case !ok:
 			t.Fatalf("it ended after %v", names)
 		case stop.Reason == rsp.StopExec:
-			names = append(names, stop.ExecPath)
+			// In another namespace a chroot is not left out of the name.
+			root, err := os.Readlink(fmt.Sprintf("/proc/%d/root", v.inferior))
+			if err != nil {
+				t.Fatal(err)
+			}
+			named = stop.ExecPath
+			names = append(names, strings.TrimPrefix(named, strings.TrimSuffix(root, "/")))
 		case stop.Reason == rsp.StopFork || stop.Reason == rsp.StopVfork:
 			p.must("D;%x", stop.Child.PID)
 		}
@@ -43,13 +50,13 @@ func TestExecInAnotherMountNamespace(t *testing.T) {
 	if _, err := os.Stat(want); err == nil {
 		t.Fatal("the file can be seen outside of the namespace")
 	}
-	if reply := p.ask("qXfer:exec-file:read:%x:0,1000", v.inferior); reply != "l"+want {
-		t.Errorf("the executable is %q, not %q", reply, want)
+	if reply := p.ask("qXfer:exec-file:read:%x:0,1000", v.inferior); reply != "l"+named {
+		t.Errorf("the executable is %q, not %q", reply, named)
 	}
 	if reply := p.ask("vFile:setfs:%x", v.inferior); reply != "F0" {
 		t.Fatalf("setfs: %s", reply)
 	}
-	opened := p.ask("vFile:open:%x,0,0", want)
+	opened := p.ask("vFile:open:%x,0,0", named)
 	if !strings.HasPrefix(opened, "F") || strings.HasPrefix(opened, "F-") {
 		t.Fatalf("open: %s", opened)
 	}

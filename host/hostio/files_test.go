@@ -525,6 +525,49 @@ func TestRootHolds(t *testing.T) {
 	}
 }
 
+// TestNameOfAnotherRoot: the names that the kernel gives of what a process in a
+// chroot executes and maps are those of the server's root. They lead to the
+// process's files too.
+func TestNameOfAnotherRoot(t *testing.T) {
+	for _, walk := range []bool{false, true} {
+		inside := jail(t)
+		f := Files{walkOnly: walk}
+		if err := f.SetFilesystem(elsewhere(t, "chroot", inside)); err != nil {
+			t.Fatal(err)
+		}
+		defer f.CloseAll()
+		for _, c := range []struct {
+			name, want string
+			err        error
+		}{
+			{inside + "/secret", "inside", nil},
+			{inside + "/sub/dir/file", "deep", nil},
+			{inside + "/outsideabs", "", unix.ENOENT},
+			{inside + "/none", "", unix.ENOENT},
+			{inside + "secret", "", unix.ENOENT},
+			{filepath.Dir(inside) + "/secret", "", unix.ENOENT},
+			{inside + "/../secret", "inside", nil},
+		} {
+			if got, err := readAll(&f, c.name); got != c.want || err != c.err {
+				t.Errorf("walk %v: %q: %q, %v; want %q, %v", walk, c.name, got, err, c.want, c.err)
+			}
+		}
+		if _, err := f.Open(inside+"/made", unix.O_WRONLY|unix.O_CREAT, 0o600); err != unix.ENOENT {
+			t.Errorf("walk %v: making a file by such a name: %v, want ENOENT", walk, err)
+		}
+		if st, err := f.Lstat(inside + "/abs"); err != nil || st.Mode&unix.S_IFMT != unix.S_IFLNK {
+			t.Errorf("walk %v: Lstat = mode %o, %v; want a link", walk, st.Mode, err)
+		}
+		if text, err := f.Readlink(inside + "/abs"); text != "/secret" || err != nil {
+			t.Errorf("walk %v: Readlink = %q, %v", walk, text, err)
+		}
+		write(t, inside+inside+"/secret", "twice")
+		if got, err := readAll(&f, inside+"/secret"); got != "twice" || err != nil {
+			t.Errorf("walk %v: a file that the process has by that name: %q, %v", walk, got, err)
+		}
+	}
+}
+
 func TestOtherMountNamespace(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir+"/file", "ours")

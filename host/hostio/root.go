@@ -18,9 +18,11 @@ const maxRaces = 32
 
 // root is a place names are resolved from: with dir -1 the server's own root
 // and working directory, otherwise the directory behind that O_PATH
-// descriptor, which no name leads out of.
+// descriptor, which no name leads out of. Name is what the server calls that
+// directory, if it can see it.
 type root struct {
 	dir  int
+	name string
 	walk bool
 }
 
@@ -46,7 +48,12 @@ func (f *Files) root() (root, error) {
 		unix.Close(dir)
 		return root{dir: -1}, nil
 	}
-	return root{dir: dir, walk: f.walkOnly || !haveOpenat2()}, nil
+	name, err := readlinkat(unix.AT_FDCWD, link)
+	if err != nil {
+		unix.Close(dir)
+		return root{}, err
+	}
+	return root{dir: dir, name: name, walk: f.walkOnly || !haveOpenat2()}, nil
 }
 
 func (r root) close() {
@@ -91,7 +98,21 @@ var haveOpenat2 = sync.OnceValue(func() bool {
 	return true
 })
 
+// open opens a name that the process may use. A file that exists may be named
+// as the server sees it as well, if it lies below the root: so the kernel names
+// to the server what a process executes and maps (fs/d_path.c), and so the
+// client is told.
 func (r root) open(name string, flags int, mode uint32) (int, error) {
+	fd, err := r.openInside(name, flags, mode)
+	if err == unix.ENOENT && r.dir >= 0 && flags&unix.O_CREAT == 0 && len(r.name) > 1 {
+		if inside, ok := strings.CutPrefix(name, r.name); ok && (inside == "" || inside[0] == '/') {
+			return r.openInside("/"+inside, flags, mode)
+		}
+	}
+	return fd, err
+}
+
+func (r root) openInside(name string, flags int, mode uint32) (int, error) {
 	if name == "" {
 		return -1, unix.ENOENT
 	}
