@@ -117,7 +117,9 @@ func (t *Table) takeSignal(leader *LWP) error {
 	err = t.start(leader, 0)
 	for err == nil && leader.state == lwpRunning && !leader.Process.removed {
 		var event ptrace.Event
-		if event, err = t.kernel.WaitFor(leader.TID); err == nil {
+		// If it was killed, the others are waited for before the leader can be
+		// (kernel/exit.c, delay_group_leader).
+		if event, err = t.kernel.WaitFor(ptrace.AnyThread); err == nil {
 			err = t.handle(event)
 		}
 	}

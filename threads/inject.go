@@ -63,7 +63,7 @@ func (t *Table) stepInPlace(lwp *LWP) error {
 		}
 		lwp.inSignalStop = false
 		lwp.forget()
-		event, err := t.kernel.WaitFor(lwp.TID)
+		event, err := t.waitForOne(lwp.TID)
 		if err != nil {
 			return err
 		}
@@ -85,5 +85,28 @@ func (t *Table) stepInPlace(lwp *LWP) error {
 			}
 			return errors.New("the thread stopped for something else")
 		}
+	}
+}
+
+// waitForOne waits for the next event of one thread and handles those of others
+// that come before it: the end of a leader comes only when those of all its
+// threads were waited for (kernel/exit.c, delay_group_leader).
+func (t *Table) waitForOne(tid int) (ptrace.Event, error) {
+	var others []ptrace.Event
+	for {
+		event, err := t.kernel.WaitFor(ptrace.AnyThread)
+		if err != nil {
+			return ptrace.Event{}, err
+		}
+		if event.TID != tid {
+			others = append(others, event)
+			continue
+		}
+		for _, other := range others {
+			if err := t.handle(other); err != nil {
+				return ptrace.Event{}, err
+			}
+		}
+		return event, nil
 	}
 }
