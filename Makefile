@@ -7,7 +7,7 @@ export PATH := $(patsubst %/,%,$(dir $(GO))):$(PATH)
 # Packages whose tests are not bound to a kernel's ptrace stops.
 race = ./rsp/... ./gdbserver/... ./threads/... ./host/... ./platform/...
 
-.PHONY: all build demo test check unit race bench conformance conformance-fast conformance-lldb conformance-delve conformance-delve-fast suite clean
+.PHONY: all build demo test check unit race bench conformance conformance-fast conformance-lldb conformance-lldb-fast conformance-delve conformance-delve-fast suite clean
 
 all: build
 
@@ -51,6 +51,11 @@ conformance-lldb: build
 	./test/install dpkg-source xz python3
 	./test/conformance/lldb/fetch build/lldb-suite
 	./test/conformance/lldb/compare build/lldb-suite build/rspd $(TESTS)
+
+conformance-lldb-fast: build
+	./test/install dpkg-source xz python3
+	./test/conformance/lldb/fetch build/lldb-suite
+	./test/conformance/lldb/fast build/lldb-suite build/rspd
 
 # Delve's own tests, of which TESTS are regular expressions, such as
 # proc/TestStep; FLAGS as "go run ./test/conformance/delve -help" lists them.
