@@ -48,12 +48,12 @@ conformance-fast: suite
 
 # LLDB's tests of its server, of which TESTS is a regular expression of file names.
 conformance-lldb: build
-	./test/install dpkg-source xz python3
+	./test/install dpkg-source xz python3 lldb libcurl4
 	./test/conformance/lldb/fetch build/lldb-suite
 	./test/conformance/lldb/compare build/lldb-suite build/rspd $(TESTS)
 
 conformance-lldb-fast: build
-	./test/install dpkg-source xz python3
+	./test/install dpkg-source xz python3 lldb libcurl4
 	./test/conformance/lldb/fetch build/lldb-suite
 	./test/conformance/lldb/fast build/lldb-suite build/rspd
 
