@@ -71,6 +71,29 @@ func TestCallOfStoppedProcess(t *testing.T) {
 	}
 }
 
+// TestCallOfVforkParent: the kernel would not let the creator go before its child,
+// which is stopped.
+func TestCallOfVforkParent(t *testing.T) {
+	kernel := simulation.NewKernel(&simulation.Priority{}, []simulation.Program{{
+		{Operation: simulation.VFork, Argument: 2}, {Operation: simulation.Exit}, {Operation: simulation.Exit},
+	}})
+	table := NewTable(simulated{kernel})
+	table.Events.VFork = true
+	process, err := table.Launch(ptrace.Program{Path: "0"}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := table.Resume(func(*LWP) Action { return Action{Kind: Continue} }); err != nil {
+		t.Fatal(err)
+	}
+	if stop, err := table.Wait(); err != nil || stop.Kind != VForked {
+		t.Fatalf("%v, %v", stop, err)
+	}
+	if _, err := process.FirstLWP().Call(simulation.Code, ptrace.SyscallArguments{}); err == nil || !strings.Contains(err.Error(), "it waits for the child") {
+		t.Error(err)
+	}
+}
+
 // TestRandomCalls has LWPs of random programs make system calls between
 // everything else that befalls them.
 func TestRandomCalls(t *testing.T) {
@@ -111,34 +134,38 @@ func callAtRandom(table *Table, random *rand.Rand, address uint64) (calls int, e
 	if err := table.SetNonStop(random.IntN(2) == 0); err != nil {
 		return 0, err
 	}
-	if _, err := table.Launch(ptrace.Program{Path: "0"}, 0); err != nil {
+	if _, err := table.Launch(ptrace.Program{Path: "0"}, 0); gone(err) {
+		return 0, nil
+	} else if err != nil {
 		return 0, err
 	}
 	for range 60 {
+		var lwps []*LWP
 		for _, process := range table.Processes() {
-			for _, lwp := range process.LWPs() {
-				if lwp.state != lwpStopped || random.IntN(2) == 0 {
-					continue
-				}
-				registers, err := lwp.Registers()
-				if gone(err) {
-					continue
-				}
-				if err != nil {
-					return calls, err
-				}
-				pc := registers.PC()
-				_, err = lwp.Call(address, ptrace.SyscallArguments{})
-				if errors.Is(err, simulation.ErrBlocked) {
-					return calls, err
-				}
-				if err != nil {
-					break
-				}
-				calls++
-				if registers, err = lwp.Registers(); err == nil && registers.PC() != pc {
-					return calls, fmt.Errorf("thread %d is at %#x instead of %#x after a call", lwp.TID, registers.PC(), pc)
-				}
+			lwps = append(lwps, process.LWPs()...)
+		}
+		for _, lwp := range lwps {
+			if table.lwps[lwp.TID] != lwp || lwp.state != lwpStopped || random.IntN(2) == 0 {
+				continue
+			}
+			registers, err := lwp.Registers()
+			if gone(err) {
+				continue
+			}
+			if err != nil {
+				return calls, err
+			}
+			pc := registers.PC()
+			_, err = lwp.Call(address, ptrace.SyscallArguments{})
+			if errors.Is(err, simulation.ErrBlocked) {
+				return calls, err
+			}
+			if err != nil {
+				continue
+			}
+			calls++
+			if registers, err = lwp.Registers(); err == nil && registers.PC() != pc {
+				return calls, fmt.Errorf("thread %d is at %#x instead of %#x after a call", lwp.TID, registers.PC(), pc)
 			}
 		}
 		if len(table.Processes()) == 0 {

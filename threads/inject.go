@@ -23,6 +23,9 @@ func (l *LWP) Call(address uint64, call ptrace.SyscallArguments) (int64, error) 
 	if l.groupStopped != 0 {
 		return 0, fmt.Errorf("thread %d cannot make a system call: job control has stopped it", l.TID)
 	}
+	if l.vforking || l.awaiting {
+		return 0, fmt.Errorf("thread %d cannot make a system call: it waits for the child that it has made by vfork", l.TID)
+	}
 	t := l.table
 	if l.inSyscall {
 		// It has to leave the system call that it is in, whose result would
@@ -54,7 +57,7 @@ func (l *LWP) Call(address uint64, call ptrace.SyscallArguments) (int64, error) 
 // stepInPlace has a stopped LWP execute one instruction that the client is not
 // told of.
 func (t *Table) stepInPlace(lwp *LWP) error {
-	for {
+	for rejoin := false; ; {
 		if err := lwp.flush(); err != nil {
 			return err
 		}
@@ -63,50 +66,58 @@ func (t *Table) stepInPlace(lwp *LWP) error {
 		}
 		lwp.inSignalStop = false
 		lwp.forget()
-		event, err := t.waitForOne(lwp.TID)
+		t.enter(lwp, lwpRunning)
+		event, err := t.waitForOne(lwp)
 		if err != nil {
 			return err
 		}
+		done := false
 		switch {
 		case event.Kind == ptrace.SignalStop && event.Signal == unix.SIGTRAP:
-			return nil
+			done = true
 		case event.Kind == ptrace.SignalStop:
 			signal := keptSignal{signal: event.Signal}
 			if err := t.kernel.Siginfo(lwp.TID, &signal.info); err == nil {
 				signal.known = true
 			}
 			lwp.kept = append(lwp.kept, signal)
+		case event.Kind == ptrace.GroupStop:
+			// Job control has stopped its process meanwhile. As long as that is
+			// in force an interrupt makes it join the others.
+			rejoin = true
 		case event.Kind == ptrace.InterruptStop:
 		default:
 			// Whatever it is, it is the end of the attempt and to be told.
-			t.enter(lwp, lwpRunning)
 			if err := t.handle(event); err != nil {
 				return err
 			}
 			return errors.New("the thread stopped for something else")
 		}
+		t.leave(lwp)
+		lwp.interrupting = false
+		if done && rejoin {
+			return t.kernel.Interrupt(lwp.TID)
+		}
+		if done {
+			return nil
+		}
 	}
 }
 
-// waitForOne waits for the next event of one thread and handles those of others
+// waitForOne waits for the next event of a running LWP and handles those of others
 // that come before it: the end of a leader comes only when those of all its
 // threads were waited for (kernel/exit.c, delay_group_leader).
-func (t *Table) waitForOne(tid int) (ptrace.Event, error) {
-	var others []ptrace.Event
+func (t *Table) waitForOne(lwp *LWP) (ptrace.Event, error) {
 	for {
 		event, err := t.kernel.WaitFor(ptrace.AnyThread)
-		if err != nil {
+		if err != nil || event.TID == lwp.TID {
+			return event, err
+		}
+		if err := t.handle(event); err != nil {
 			return ptrace.Event{}, err
 		}
-		if event.TID != tid {
-			others = append(others, event)
-			continue
+		if t.lwps[lwp.TID] != lwp {
+			return ptrace.Event{}, fmt.Errorf("thread %d ended meanwhile", lwp.TID)
 		}
-		for _, other := range others {
-			if err := t.handle(other); err != nil {
-				return ptrace.Event{}, err
-			}
-		}
-		return event, nil
 	}
 }
