@@ -120,6 +120,18 @@ func TestRefresh(t *testing.T) {
 	if !scans(known, true) {
 		t.Error("memory that was mapped isn't noticed")
 	}
+	data, err := unix.Mmap(-1, 0, 64<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(data)
+	scans(known, true)
+	if err := unix.Mprotect(data, unix.PROT_READ|unix.PROT_EXEC); err != nil {
+		t.Fatal(err)
+	}
+	if !scans(known, true) {
+		t.Error("data that was made code isn't noticed")
+	}
 	if err := unix.Mprotect(memory[:pageSize], unix.PROT_READ); err != nil {
 		t.Fatal(err)
 	}
@@ -128,6 +140,19 @@ func TestRefresh(t *testing.T) {
 	}
 	if !scans(0, false) {
 		t.Error("a pc in memory that wasn't executable isn't noticed")
+	}
+}
+
+func TestParseSize(t *testing.T) {
+	for line, want := range map[string]memorySize{
+		"2048 100 90 12 0 512 0\n": {2048, 512},
+		"0 0 0 0 0 0 0\n":          {},
+		"":                         {},
+		"7":                        {all: 7},
+	} {
+		if got := parseSize([]byte(line)); got != want {
+			t.Errorf("%q: %+v, want %+v", line, got, want)
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // known that it has, or the pc of a stopped thread is in memory that wasn't
 // executable then. ran says that the program ran and didn't just make a step. Then
 // the size of its memory is a sign, too, because who adds stubs maps memory for
-// them, and memory that has room for stubs is always suspect. Most often nothing
+// them or makes data code, and memory that has room for stubs is always suspect. Most often nothing
 // is, and one read of a file of /proc is the cost, or none.
 func (s *Set) Suspect(pc uint64, ran bool) bool {
 	s.remapped = !executable(s.executable, pc) || ran && s.grown()
@@ -74,20 +74,38 @@ func (s *Set) watch(tid int) {
 }
 
 // grown tells whether the memory has another size than when it was last asked
-// for: the first number of /proc/PID/statm (proc(5)), which no other one of the
-// line is needed to tell.
+// for, or less of it is data: so it is when pages that were written are made
+// executable instead. More data is what any program has now and then.
 func (s *Set) grown() bool {
 	if s.sizes == nil {
 		return false
 	}
-	var line [24]byte
+	var line [128]byte
 	n, _ := s.sizes.ReadAt(line[:], 0) // nothing can be read of what has ended
-	if i := bytes.IndexByte(line[:n], ' '); i >= 0 {
-		clear(line[i:])
-	}
 	was := s.size
-	s.size = line
-	return s.size != was
+	s.size = parseSize(line[:n])
+	return s.size.all != was.all || s.size.data < was.data
+}
+
+// memorySize is how many pages a program has, and how many of them are data and
+// stacks.
+type memorySize struct{ all, data uint64 }
+
+// parseSize reads a line of /proc/PID/statm (proc(5)), of which these are the
+// first and the sixth number.
+func parseSize(line []byte) memorySize {
+	var fields [6]uint64
+	field := 0
+	for _, c := range line {
+		if c == ' ' {
+			if field++; field == len(fields) {
+				break
+			}
+			continue
+		}
+		fields[field] = fields[field]*10 + uint64(c-'0')
+	}
+	return memorySize{fields[0], fields[5]}
 }
 
 // writtenText has the pages of a program's text that were written to, by their

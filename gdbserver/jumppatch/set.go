@@ -46,7 +46,7 @@ type Set struct {
 	// executable are the executable mappings of the last scan, and size that of
 	// all memory then, as sizes had it.
 	executable []unwind.Mapping
-	size       [24]byte
+	size       memorySize
 	sizes      *os.File
 	// room says that there was memory for stubs then, and text is the program's
 	// text if there was.
