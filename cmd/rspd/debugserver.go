@@ -141,7 +141,7 @@ func runAsDebugserver(args []string) int {
 
 // common are the options in the terms of the common ones.
 func (o debugserverOptions) common() (options, error) {
-	common := options{comm: lldbComm(o.comm), program: o.program, once: true, disableRandomization: o.disableASLR,
+	common := options{comm: lldbComm(o.comm), program: o.program, once: true, disableRandomization: o.disableASLR, jumpPatches: defaultJumpPatches,
 		logging: loggingOptions{remote: o.debug, threads: o.debug, file: o.logFile, timestamps: true}}
 	if o.logFile == "stdout" || o.logFile == "stderr" {
 		common.logging.file = "/dev/" + o.logFile

@@ -8,6 +8,9 @@ import (
 	"rspd/unwind/hint"
 )
 
+// defaultJumpPatches is --jump-patches=auto.
+var defaultJumpPatches = gdbserver.JumpPatches{Find: true}
+
 // setJumpPatches reads the value of --jump-patches: auto, off, or the name of a
 // file of hints.
 func setJumpPatches(patches *gdbserver.JumpPatches, value string) error {

@@ -40,9 +40,14 @@ const lldbServerUsage = `Usage:	lldb-server gdbserver [OPTIONS] [[HOST]:PORT | P
   --native-regs         Accepted; there are no other registers.
   --log-file=PATH       Write reports there instead of stderr.
   --log-channels=LIST   What to report: "gdb-remote packets", "posix process".
+  --jump-patches=auto|off|FILE
+                        Describe the stubs of jump patches to the client, those
+                        that are found (auto, the default) and those that FILE
+                        tells of (JSON), or none (off).
 A URL begins with tcp://, serial://, unix:// or connect://.
 
-Options of the platform, which also takes both --log options:
+Options of the platform, which also takes --log-file, --log-channels and
+--jump-patches:
 
   --listen [HOST]:PORT|PATH|URL
                           Where clients connect; no HOST is this machine alone.
@@ -67,6 +72,7 @@ type lldbServerOptions struct {
 	setsid         bool
 	logFile        string
 	logChannels    string
+	jumpPatches    gdbserver.JumpPatches
 
 	// listener and lifeline are what a platform gives the servers that it starts:
 	// a socket that listens already, and a pipe that is closed when the platform
@@ -89,7 +95,7 @@ func asksForHelp(args []string) bool {
 }
 
 // withoutDescriptors are the options before any are given: descriptor 0 is one too.
-var withoutDescriptors = lldbServerOptions{fd: -1, pipe: -1, listener: -1, lifeline: -1}
+var withoutDescriptors = lldbServerOptions{fd: -1, pipe: -1, listener: -1, lifeline: -1, jumpPatches: defaultJumpPatches}
 
 // parseLLDBServer reads the arguments behind "gdbserver".
 func parseLLDBServer(args []string) (lldbServerOptions, error) {
@@ -100,6 +106,7 @@ func parseLLDBServer(args []string) (lldbServerOptions, error) {
 		valued: map[string]func(string) error{
 			"attach": text(&o.attach), "fd": descriptor(&o.fd), "named-pipe": text(&o.namedPipe), "pipe": descriptor(&o.pipe),
 			"log-file": text(&o.logFile), "log-channels": text(&o.logChannels),
+			"jump-patches": func(value string) error { return setJumpPatches(&o.jumpPatches, value) },
 			listenerOption: descriptor(&o.listener), lifelineOption: descriptor(&o.lifeline),
 		},
 		alone: map[string]*bool{"reverse-connect": &o.reverseConnect, "setsid": &o.setsid, "native-regs": &nothing},
@@ -150,7 +157,7 @@ func (l *loggingOptions) setChannels(channels string) {
 
 // common are the options in the terms of the common ones.
 func (o lldbServerOptions) common() (options, error) {
-	common := options{comm: lldbComm(o.comm), program: o.program, once: true, disableRandomization: true,
+	common := options{comm: lldbComm(o.comm), program: o.program, once: true, disableRandomization: true, jumpPatches: o.jumpPatches,
 		logging: loggingOptions{file: o.logFile, timestamps: true}}
 	common.logging.setChannels(o.logChannels)
 	if o.attach == "" {

@@ -11,17 +11,17 @@ func TestParseLLDBServer(t *testing.T) {
 		args []string
 		want lldbServerOptions
 	}{
-		{[]string{":1234", "--", "prog", "-x"}, lldbServerOptions{comm: ":1234", program: []string{"prog", "-x"}, fd: -1, pipe: -1, listener: -1, lifeline: -1}},
-		{[]string{"--attach", "12", ":1234"}, lldbServerOptions{comm: ":1234", attach: "12", fd: -1, pipe: -1, listener: -1, lifeline: -1}},
-		{[]string{"--attach=12", "--reverse-connect", "h:1"}, lldbServerOptions{comm: "h:1", attach: "12", reverseConnect: true, fd: -1, pipe: -1, listener: -1, lifeline: -1}},
-		{[]string{"--fd=3", "--native-regs", "--setsid"}, lldbServerOptions{fd: 3, pipe: -1, listener: -1, lifeline: -1, setsid: true}},
-		{[]string{"tcp://[127.0.0.1]:0", "--native-regs", "--pipe", "4"}, lldbServerOptions{comm: "tcp://[127.0.0.1]:0", fd: -1, pipe: 4, listener: -1, lifeline: -1}},
+		{[]string{":1234", "--", "prog", "-x"}, lldbServerOptions{comm: ":1234", program: []string{"prog", "-x"}, fd: -1, pipe: -1, listener: -1, lifeline: -1, jumpPatches: defaultJumpPatches}},
+		{[]string{"--attach", "12", ":1234"}, lldbServerOptions{comm: ":1234", attach: "12", fd: -1, pipe: -1, listener: -1, lifeline: -1, jumpPatches: defaultJumpPatches}},
+		{[]string{"--attach=12", "--reverse-connect", "h:1"}, lldbServerOptions{comm: "h:1", attach: "12", reverseConnect: true, fd: -1, pipe: -1, listener: -1, lifeline: -1, jumpPatches: defaultJumpPatches}},
+		{[]string{"--fd=3", "--native-regs", "--setsid"}, lldbServerOptions{fd: 3, pipe: -1, listener: -1, lifeline: -1, jumpPatches: defaultJumpPatches, setsid: true}},
+		{[]string{"tcp://[127.0.0.1]:0", "--native-regs", "--pipe", "4"}, lldbServerOptions{comm: "tcp://[127.0.0.1]:0", fd: -1, pipe: 4, listener: -1, lifeline: -1, jumpPatches: defaultJumpPatches}},
 		{[]string{":1", "prog", "--named-pipe", "/p", "-x", "arg", "--", "--fd"},
-			lldbServerOptions{comm: ":1", program: []string{"prog", "-x", "arg", "--fd"}, namedPipe: "/p", fd: -1, pipe: -1, listener: -1, lifeline: -1}},
+			lldbServerOptions{comm: ":1", program: []string{"prog", "-x", "arg", "--fd"}, namedPipe: "/p", fd: -1, pipe: -1, listener: -1, lifeline: -1, jumpPatches: defaultJumpPatches}},
 		{[]string{"--listener-fd=3", "--lifeline-fd=4", "--", "prog"},
-			lldbServerOptions{program: []string{"prog"}, fd: -1, pipe: -1, listener: 3, lifeline: 4}},
+			lldbServerOptions{program: []string{"prog"}, fd: -1, pipe: -1, listener: 3, lifeline: 4, jumpPatches: defaultJumpPatches}},
 		{[]string{"-S", "localhost:0", "-named-pipe", "/p", "-log-file=/l", "-c", "gdb-remote packets"},
-			lldbServerOptions{comm: "localhost:0", fd: -1, pipe: -1, listener: -1, lifeline: -1, setsid: true, namedPipe: "/p", logFile: "/l", logChannels: "gdb-remote packets"}},
+			lldbServerOptions{comm: "localhost:0", fd: -1, pipe: -1, listener: -1, lifeline: -1, jumpPatches: defaultJumpPatches, setsid: true, namedPipe: "/p", logFile: "/l", logChannels: "gdb-remote packets"}},
 	} {
 		got, err := parseLLDBServer(test.args)
 		if err != nil || !reflect.DeepEqual(got, test.want) {

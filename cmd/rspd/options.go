@@ -69,7 +69,7 @@ const absent = "\x00"
 // parseOptions reads the arguments after the program's name. It returns an
 // ending if there is nothing to serve.
 func parseOptions(args []string) (options, *ending) {
-	o := options{disableRandomization: true, startupWithShell: true, jumpPatches: gdbserver.JumpPatches{Find: true}}
+	o := options{disableRandomization: true, startupWithShell: true, jumpPatches: defaultJumpPatches}
 	var attach bool
 	flags := o.flags(&attach)
 

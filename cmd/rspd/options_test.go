@@ -11,7 +11,7 @@ import (
 )
 
 func defaults(change func(*options)) options {
-	o := options{disableRandomization: true, startupWithShell: true, jumpPatches: gdbserver.JumpPatches{Find: true}}
+	o := options{disableRandomization: true, startupWithShell: true, jumpPatches: defaultJumpPatches}
 	change(&o)
 	return o
 }
@@ -42,7 +42,7 @@ func TestOptions(t *testing.T) {
 			o.comm, o.once, o.program, o.wrapper = ":0", true, []string{"p"}, []string{"b"}
 		})},
 		{":0 prog --wrapper", defaults(func(o *options) { o.comm, o.program = ":0", []string{"prog", "--wrapper"} })},
-		{"--no-disable-randomization --no-startup-with-shell :0 p", options{comm: ":0", program: []string{"p"}, jumpPatches: gdbserver.JumpPatches{Find: true}}},
+		{"--no-disable-randomization --no-startup-with-shell :0 p", options{comm: ":0", program: []string{"p"}, jumpPatches: defaultJumpPatches}},
 		{"--jump-patches=off :0 p", defaults(func(o *options) {
 			o.comm, o.program = ":0", []string{"p"}
 			o.jumpPatches = gdbserver.JumpPatches{}

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"rspd/gdbserver"
 	"rspd/platform"
 )
 
@@ -33,6 +34,8 @@ type platformOptions struct {
 	program     []string
 	logFile     string
 	logChannels string
+	// jumpPatches is what the servers that debug are told of them, "" for nothing.
+	jumpPatches string
 	// client is the connected socket of the one client that this process is for,
 	// -1 where they come to listen.
 	client int
@@ -69,6 +72,10 @@ func parsePlatform(args []string) (platformOptions, error) {
 		valued: map[string]func(string) error{
 			"listen": text(&o.listen), "socket-file": text(&o.socketFile),
 			"log-file": text(&o.logFile), "log-channels": text(&o.logChannels),
+			"jump-patches": func(value string) error {
+				o.jumpPatches = value
+				return setJumpPatches(new(gdbserver.JumpPatches), value)
+			},
 			"min-gdbserver-port": port("port number", func(n int) { o.from = n }),
 			"max-gdbserver-port": port("port number", func(n int) { o.to = n }),
 			"gdbserver-port":     port("port number", func(n int) { o.ports = append(o.ports, n) }),
@@ -234,6 +241,9 @@ func (o platformOptions) debugger(arguments []string) *exec.Cmd {
 	options := []string{"gdbserver", "--native-regs", "--" + listenerOption + "=3", "--" + lifelineOption + "=4"}
 	if o.logChannels != "" && o.logFile == "" {
 		options = append(options, "--log-channels="+o.logChannels)
+	}
+	if o.jumpPatches != "" {
+		options = append(options, "--jump-patches="+o.jumpPatches)
 	}
 	return ownCommand(append(options, arguments...))
 }
