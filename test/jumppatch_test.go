@@ -2,6 +2,7 @@ package test
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -150,23 +151,53 @@ func TestJumpPatchLLDB(t *testing.T) {
 	gnuLacks(t, "it knows nothing of jump patches")
 	notAgain(t, "jump patches are looked for in 64-bit programs only")
 	for _, link := range []inferiors.Link{inferiors.PIE, inferiors.NoPIE} {
-		t.Run(string(link), func(t *testing.T) {
-			s := newSession(t)
-			program := native(t, "jumppatch.c", link)
-			v, _ := s.serveIn("127.0.0.1:0", program, "once")
-			text := s.lldb(program, v.connect(), "breakpoint set -n hook", "breakpoint set -n marker", "continue", "bt",
-				"finish", "finish", "bt", "continue", "image list", "continue")
-			s.inOrder(text, `^\(lldb\) bt$`, `frame #0: .*hook`, `frame #1: .*work\+0x3@jump-patch`, `frame #2: .*work`,
-				`frame #3: .*middle\(n=2\)`, `frame #4: .*main`,
-				`^\(lldb\) finish$`, `frame #0: .*work\+0x3@jump-patch`, `^\(lldb\) finish$`, `frame #0: .*work`,
-				`^\(lldb\) bt$`, `frame #1: .*middle\(n=2\)`, `^\(lldb\) continue$`, `frame #0: .*marker`,
-				`exited with status = 0`)
-			_, after, _ := strings.Cut(text, "(lldb) image list")
-			if strings.Contains(after, "jump-patches") {
-				t.Error("lldb still has the file of the patch that is gone")
-			}
-		})
+		for name, before := range map[string][]string{"gdbserver": {"127.0.0.1:0"}, "lldb-server": {"gdbserver", "127.0.0.1:0", "--"}} {
+			t.Run(string(link)+" as "+name, func(t *testing.T) {
+				s := newSession(t)
+				program := native(t, "jumppatch.c", link)
+				v, _ := s.serveIn(append(before, program, "once")...)
+				s.walkedInLLDB(s.lldb(program, append([]string{v.connect()}, walkInLLDB("continue")...)...))
+			})
+		}
 	}
+}
+
+// walkInLLDB are the commands of lldb with which it walks out of the stub of
+// jumppatch.c after one that has it run into its hook.
+func walkInLLDB(begin string) []string {
+	return []string{"breakpoint set -n hook", "breakpoint set -n marker", begin, "bt", "finish", "finish", "bt", "continue",
+		"image list", "continue"}
+}
+
+// walkedInLLDB checks what these print.
+func (s *session) walkedInLLDB(text string) {
+	s.Helper()
+	s.inOrder(text, `^\(lldb\) bt$`, `frame #0: .*hook`, `frame #1: .*work\+0x3@jump-patch`, `frame #2: .*work`,
+		`frame #3: .*middle\(n=2\)`, `frame #4: .*main`,
+		`^\(lldb\) finish$`, `frame #0: .*work\+0x3@jump-patch`, `^\(lldb\) finish$`, `frame #0: .*work`,
+		`^\(lldb\) bt$`, `frame #1: .*middle\(n=2\)`, `^\(lldb\) continue$`, `frame #0: .*marker`,
+		`exited with status = 0`)
+	_, after, _ := strings.Cut(text, "(lldb) image list")
+	if strings.Contains(after, "jump-patches") {
+		s.Error("lldb still has the file of the patch that is gone")
+	}
+}
+
+// TestJumpPatchRemoteLLDB: an lldb that cannot see the server's files, as on another
+// machine, fetches what describes the stubs from the platform.
+func TestJumpPatchRemoteLLDB(t *testing.T) {
+	unshare := need(t, "unshare")
+	if os.Geteuid() != 0 {
+		missing(t, errors.New("a mount namespace of its own is for root"))
+	}
+	gnuLacks(t, "it knows nothing of jump patches")
+	notAgain(t, "jump patches are looked for in 64-bit programs only")
+	s := newSession(t)
+	v, folder := s.serveIn("platform", "--server", "--listen", "127.0.0.1:0")
+	begin := append(s.connectPlatform(v.platformURL(), native(t, "jumppatch.c", inferiors.PIE)), "platform settings --working-dir "+t.TempDir())
+	hidden := []string{unshare, "--mount", "--propagation", "private", "/bin/sh", "-c", `mount -t tmpfs none "$0" && exec "$@"`, string(folder)}
+	command := lldbCommand(t, "", append(begin, walkInLLDB("process launch -- once")...)...)
+	s.walkedInLLDB(s.playLLDB(nil, append(hidden, command...)...))
 }
 
 // TestJumpPatchFork follows a child, which has its parent's patches.

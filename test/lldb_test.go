@@ -28,16 +28,28 @@ func (s *session) lldb(program string, commands ...string) string {
 // lldbWith is lldb with additions to its environment.
 func (s *session) lldbWith(environment []string, program string, commands ...string) string {
 	s.Helper()
-	args := []string{"--no-lldbinit", "--no-use-colors", "--batch"}
-	for _, command := range append(append([]string(nil), lldbSetup...), commands...) {
-		args = append(args, "-o", command)
+	return s.playLLDB(environment, lldbCommand(s.T, program, commands...)...)
+}
+
+// lldbCommand is the command of an lldb that plays others on a program.
+func lldbCommand(t *testing.T, program string, commands ...string) []string {
+	t.Helper()
+	command := []string{need(t, "lldb"), "--no-lldbinit", "--no-use-colors", "--batch"}
+	for _, played := range append(append([]string(nil), lldbSetup...), commands...) {
+		command = append(command, "-o", played)
 	}
 	if program != "" {
-		args = append(args, program)
+		command = append(command, program)
 	}
+	return command
+}
+
+// playLLDB executes the command of an lldb and returns what it prints.
+func (s *session) playLLDB(environment []string, command ...string) string {
+	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), patience)
 	defer cancel()
-	client := exec.CommandContext(ctx, need(s.T, "lldb"), args...)
+	client := exec.CommandContext(ctx, command[0], command[1:]...)
 	client.Env = append(append(client.Environ(), s.mark, "LC_ALL=C", "TERM=dumb"), environment...)
 	text, err := client.CombinedOutput()
 	if err != nil {

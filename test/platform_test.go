@@ -34,12 +34,17 @@ func (s *session) platform(options ...string) *server {
 // program, made a target of it there.
 func (s *session) onPlatform(url, program string, commands ...string) string {
 	s.Helper()
+	return s.lldb("", append(s.connectPlatform(url, program), commands...)...)
+}
+
+// connectPlatform are lldb's commands with which that begins.
+func (s *session) connectPlatform(url, program string) []string {
 	begin := []string{"settings set platform.module-cache-directory " + s.TempDir(), "platform select remote-linux",
 		"platform connect " + url}
 	if program != "" {
 		begin = append(begin, "target create "+program)
 	}
-	return s.lldb("", append(begin, commands...)...)
+	return begin
 }
 
 func (v *server) platformURL() string { return "connect://" + v.address() }
