@@ -130,7 +130,8 @@ func (t *Table) takeSignal(leader *LWP) error {
 }
 
 // seizeAll seizes every thread, again and again until no new one is found:
-// one that is not seized yet may start others. It says whether there was one.
+// one that is not seized yet may start others, or take the place of the leader. It
+// says whether there was one.
 func (t *Table) seizeAll(process *Process) (any bool, err error) {
 	for {
 		tids, err := t.kernel.Tasks(process.PID)
@@ -143,10 +144,14 @@ func (t *Table) seizeAll(process *Process) (any bool, err error) {
 		}
 		found := false
 		for _, tid := range tids {
-			if t.lwps[tid] != nil {
+			known := t.lwps[tid]
+			if known != nil && (tid != process.PID || known.state != lwpRunning) {
 				continue
 			}
 			err := t.kernel.Seize(tid, process.options(tid))
+			if known != nil && err != nil {
+				continue
+			}
 			switch {
 			case errors.Is(err, ptrace.ErrGone):
 				// It stood in the list for one that may not be in it.
@@ -160,6 +165,12 @@ func (t *Table) seizeAll(process *Process) (any bool, err error) {
 				return any, err
 			}
 			found, any = true, true
+			if known != nil {
+				// The leader that was seized has ended without a word: another
+				// thread, which was not, has executed a program and has its id
+				// (fs/exec.c, de_thread).
+				process.removeLWP(known)
+			}
 			lwp := process.addLWP(tid)
 			lwp.asked = Action{Kind: Continue}
 			t.enter(lwp, lwpRunning)

@@ -449,9 +449,6 @@ func (t *Table) StopAll() error {
 	}
 	for t.running > 0 {
 		event, err := t.kernel.WaitFor(ptrace.AnyThread)
-		if errors.Is(err, ptrace.ErrNoTracees) {
-			return err
-		}
 		if err != nil {
 			return err
 		}
