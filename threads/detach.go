@@ -119,7 +119,10 @@ func (t *Table) awaitParting() error {
 			return err
 		}
 	}
-	return nil
+	if t.running > 0 {
+		return nil
+	}
+	return t.settleOrphans()
 }
 
 // endUnstopped takes a process out of the job-control stop that the client has
