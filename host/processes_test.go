@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"rspd/ptrace"
 	"rspd/rsp"
@@ -86,7 +87,13 @@ func TestProcesses(t *testing.T) {
 		_ = command.Wait()
 	}()
 	pid := command.Process.Pid
+	// Start returns when the kernel has closed the files of the child that are not
+	// for the program, a little before it has arguments (fs/exec.c,
+	// begin_new_exec).
 	process, err := ReadProcess(pid)
+	for deadline := time.Now().Add(time.Minute); err == nil && len(process.Arguments) == 0 && time.Now().Before(deadline); {
+		process, err = ReadProcess(pid)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

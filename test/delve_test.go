@@ -55,9 +55,7 @@ func (s *session) delve(form string, args ...string) (p *process, address, log s
 		logged = fmt.Sprintf("#!/bin/sh\nexec %s -g -l %s \"$@\"\n", serverPath, log)
 		command.Env = append(command.Env, "DELVE_DEBUGSERVER_PATH="+filepath.Join(directory, form))
 	}
-	if err := os.WriteFile(filepath.Join(directory, form), []byte(logged), 0o755); err != nil {
-		s.Fatal(err)
-	}
+	writeExecutable(s.T, filepath.Join(directory, form), []byte(logged))
 	p = s.startCmd(command)
 	s.Cleanup(func() {
 		if text, err := os.ReadFile(log); err == nil && s.Failed() {

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,9 +69,6 @@ func TestLLDBExec(t *testing.T) {
 	}
 }
 
-// names counts the names that programs were given.
-var names atomic.Int32
-
 // TestLLDBVectors reads and writes vector registers, whole and in part: a write of a
 // part leaves the rest.
 func TestLLDBVectors(t *testing.T) {
@@ -116,20 +112,6 @@ func TestLLDBVectors(t *testing.T) {
 	s.nothingLeft()
 }
 
-// named copies a program to a name that no other process has.
-func (s *session) named(program string) string {
-	s.Helper()
-	content, err := os.ReadFile(program)
-	if err != nil {
-		s.Fatal(err)
-	}
-	name := filepath.Join(s.TempDir(), fmt.Sprintf("n%d-%d", os.Getpid(), names.Add(1)))
-	if err := os.WriteFile(name, content, 0o755); err != nil {
-		s.Fatal(err)
-	}
-	return name
-}
-
 // lldbFeatures are those by which a server tells lldb from gdb.
 const lldbFeatures = "xmlRegisters=i386,arm,mips,arc;multiprocess+;fork-events+;vfork-events+"
 
@@ -151,7 +133,7 @@ func TestAttachByName(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s, there before: %v", test.packet, test.before), func(t *testing.T) {
 			s := newSession(t)
-			program := s.named(native(t, "threads.c", inferiors.Static))
+			program := ownCopy(s.T, native(t, "threads.c", inferiors.Static))
 			v := s.serve([]string{"gdbserver"})
 			c := s.client(v, strings.Split(lldbFeatures, ";")...)
 			var first *process
@@ -228,7 +210,7 @@ func TestLaunchWithoutItsFile(t *testing.T) {
 func TestLLDBAttachesByName(t *testing.T) {
 	gnuLacks(t, "it attaches by process ids alone")
 	s := newSession(t)
-	program := s.named(native(t, "threads.c", inferiors.PIE))
+	program := ownCopy(s.T, native(t, "threads.c", inferiors.PIE))
 	p := s.start(program, "3", "hold")
 	p.stdout.wait(t, "ready\n")
 	server := filepath.Join(s.TempDir(), "lldb-server")

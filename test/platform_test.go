@@ -139,7 +139,7 @@ func TestPlatformAttach(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			s := newSession(t)
 			v := s.platform("--log-channels", "lldb connection")
-			program := alone(t, native(t, "threads.c", inferiors.PIE))
+			program := ownCopy(t, native(t, "threads.c", inferiors.PIE))
 			run := func() *process {
 				inferior := s.start(program, "2", "hold")
 				inferior.stdout.wait(t, "ready")
@@ -165,29 +165,6 @@ func TestPlatformAttach(t *testing.T) {
 			s.inOrder(text, `stop reason = signal SIGSTOP`, `Breakpoint 1: `, `[Dd]etached`)
 		})
 	}
-}
-
-// alone copies a program, so that its name is nobody else's.
-func alone(t *testing.T, program string) string {
-	t.Helper()
-	content, err := os.ReadFile(program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.CreateTemp(t.TempDir(), "alone-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := file.Write(content); err != nil {
-		t.Fatal(err)
-	}
-	if err := file.Chmod(0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := file.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return file.Name()
 }
 
 // TestPlatformUnixSocket connects by a Unix socket, and so does the debugging. lldb
