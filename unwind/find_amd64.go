@@ -190,8 +190,8 @@ func (t *text) follow(start, difference uint64) (patch Patch, ok bool) {
 	return patch, true
 }
 
-// moved gives the patch at a site that leads to code of another file, which goes to
-// a copy of the displaced instructions in anonymous executable memory by itself.
+// moved gives the patch at a site that leads to a file's code, which goes to a copy
+// of the displaced instructions in anonymous executable memory by itself.
 func (t *text) moved(start uint64, entry arrival) (patch Patch, ok bool) {
 	if !entry.elsewhere {
 		return Patch{}, false
@@ -199,16 +199,22 @@ func (t *text) moved(start uint64, entry arrival) (patch Patch, ok bool) {
 	patch = Patch{Site: start, Length: int(entry.end - start), Kind: entry.kind, Hops: entry.hops, Path: t.mapping.Path, Moved: true}
 	t.complete(&patch)
 	d := &derivation{process: t.process, region: &Region{Patch: patch}, mapping: t.mapping, module: t.module}
-	displaced := d.displaced()
-	for _, jump := range t.process.jumpsBack()[start+uint64(patch.Length)] {
-		if t.process.work >= maxWork {
-			break
-		}
-		t.process.work++
-		copied := d.copyBefore(jump, displaced)
-		if copied != nil && len(displaced) > 0 && copied.Instructions[0].Original == start {
-			patch.Target = copied.Instructions[0].Address
-			return patch, true
+	if len(patch.Original) == 0 {
+		return Patch{}, false
+	}
+	ends, displaced := d.ends()
+	for i, end := range ends {
+		before := displaced[:len(displaced)-len(ends)+1+i]
+		for _, jump := range t.process.jumpsBack()[end] {
+			if t.process.work >= maxWork {
+				break
+			}
+			copied := d.copyBefore(jump, end, before)
+			if copied != nil && copied.Instructions[0].Original == start {
+				patch.Target, patch.Length = copied.Instructions[0].Address, int(end-start)
+				t.complete(&patch)
+				return patch, true
+			}
 		}
 	}
 	return Patch{}, false
@@ -267,7 +273,7 @@ type arrival struct {
 	end    uint64 // of the instructions at the site
 	kind   Kind
 	hops   []uint64
-	// elsewhere says that the site leads to code of another file.
+	// elsewhere says that the site leads to a file's own code.
 	elsewhere bool
 }
 
@@ -324,7 +330,7 @@ func (l lead) follow(start, difference uint64) (arrival, *state) {
 		case l.process.foreign(target):
 			a.target = target
 			return a, s
-		case (how == jumps || how == calls) && l.mapping.contains(target) && target != pc:
+		case (how == jumps || how == calls) && l.mapping.contains(target) && target != pc && !l.original(target):
 			if a.kind == Jump || a.kind == Indirect {
 				a.kind = Hop
 			}
@@ -332,11 +338,21 @@ func (l lead) follow(start, difference uint64) (arrival, *state) {
 			pc = target
 		default:
 			m, ok := l.process.mapping(target)
-			a.elsewhere = ok && m.Executable && !l.mapping.contains(target)
+			a.elsewhere = ok && m.Executable && (target < start || target >= a.end)
 			return a, nil
 		}
 	}
 	return a, nil
+}
+
+// original reports whether the instruction at an address of the mapping is known to
+// be the file's.
+func (l lead) original(address uint64) bool {
+	if l.changed == nil {
+		return false
+	}
+	in, err := decode(l.process.code(address, 15))
+	return err == nil && !l.changed(address, in.Len)
 }
 
 func kindOf(a arrival, in x86asm.Inst, direct Kind) Kind {

@@ -266,6 +266,95 @@ func TestFindMoved(t *testing.T) {
 	}
 }
 
+// A hook in a file, be it that of the site, calls the displaced instructions, whose
+// copies need not have the form of the originals, and which jump back in any way.
+func TestFindMovedForms(t *testing.T) {
+	const hook, reach, site = textAddress + 300, textAddress + 0x10000, textAddress + 10
+	to := func(op byte, at, to uint64) []byte { return append([]byte{op}, le32(int(int64(to-at)-5))...) }
+	pointer := func(op byte, to uint64) []byte { return append([]byte{0xff, op, 0, 0, 0, 0}, le64(to)...) }
+	frame := []byte{0x55, 0x48, 0x89, 0xe5} // push %rbp; mov %rsp,%rbp
+	// cmp $3,%rdi; jg site+100
+	branch := append([]byte{0x48, 0x83, 0xff, 0x03, 0x0f, 0x8f}, le32(100-10)...)
+	const afterCall, afterBranch = site + 9, site + 10
+	call := join(frame, to(0xe8, site+4, hook+50))
+	for _, test := range []struct {
+		name      string
+		displaced []byte
+		patch     []byte
+		stub      []byte
+		length    int
+		known     int // instructions; 0 if it isn't to be found
+	}{
+		{"a near jump", call, to(0xe9, site, hook), join(frame, to(0xe8, reach+4, hook+50), to(0xe9, reach+9, afterCall)), 9, 4},
+		{
+			"a pushed address", call, join([]byte{0x68}, le32(hook), []byte{0xc3}),
+			join(frame, to(0xe8, reach+4, hook+50), []byte{0x68}, le32(afterCall), []byte{0xc7, 0x44, 0x24, 0x04, 0, 0, 0, 0, 0xc3}), 9, 6,
+		},
+		{
+			"a register", call, join([]byte{0x49, 0xba}, le64(hook), []byte{0x41, 0x52, 0xc3}), // movabs; push; ret
+			join(frame, to(0xe8, reach+4, hook+50), bytes.Repeat([]byte{0x66, 0x90}, 2), []byte{0x48, 0xb8}, le64(site+13), []byte{0xff, 0xe0}), 13, 7,
+		},
+		{
+			"an exchange", call, to(0xe9, site, hook),
+			join(frame, to(0xe8, reach+4, hook+50), []byte{0x50, 0x48, 0xb8}, le64(afterCall), []byte{0x48, 0x87, 0x04, 0x24, 0xc3}), 9, 7,
+		},
+		{
+			"a call through a pointer", call, to(0xe9, site, hook),
+			join(frame, []byte{0xff, 0x15, 2, 0, 0, 0, 0xeb, 8}, le64(hook+50), pointer(0x25, afterCall)), 9, 5,
+		},
+		{
+			"a branch to a jump", branch, to(0xe9, site, hook),
+			join(branch[:4], []byte{0x0f, 0x8f}, le32(14), pointer(0x25, afterBranch), pointer(0x25, site+100)), 10, 4,
+		},
+		{
+			"the opposite branch", branch, to(0xe9, site, hook),
+			join(branch[:4], []byte{0x7e, 14}, pointer(0x25, site+100), pointer(0x25, afterBranch)), 10, 4,
+		},
+		{
+			"the opposite branch to elsewhere", branch, to(0xe9, site, hook),
+			join(branch[:4], []byte{0x7e, 14}, pointer(0x25, site+101), pointer(0x25, afterBranch)), 10, 0,
+		},
+		{
+			"the same branch around the jump", branch, to(0xe9, site, hook),
+			join(branch[:4], []byte{0x7f, 14}, pointer(0x25, site+100), pointer(0x25, afterBranch)), 10, 0,
+		},
+		{
+			"another call", call, to(0xe9, site, hook),
+			join(frame, []byte{0xff, 0x15, 2, 0, 0, 0, 0xeb, 8}, le64(hook+51), pointer(0x25, afterCall)), 9, 0,
+		},
+		{
+			// The patcher moved more than its jump needs.
+			"further back", call, join(to(0xe9, site, hook), bytes.Repeat([]byte{0x90}, 8)),
+			join(frame, to(0xe8, reach+4, hook+50), bytes.Repeat([]byte{0x66, 0x90}, 2), to(0xe9, reach+13, site+13)), 13, 6,
+		},
+		{"not far enough back", call, to(0xe9, site, hook), join(frame, to(0xe8, reach+4, hook+50), to(0xe9, reach+9, site+4)), 9, 0},
+		{"into the site", call, to(0xe9, site, site+2), join(frame, to(0xe8, reach+4, hook+50), to(0xe9, reach+9, afterCall)), 9, 0},
+	} {
+		original := bytes.Repeat([]byte{0x66, 0x90}, 200)
+		copy(original[10:], join(test.displaced, bytes.Repeat([]byte{0x66, 0x90}, 20)))
+		text := bytes.Clone(original)
+		copy(text[10:], test.patch)
+		p := process(original, text, nil)
+		p.Memory = memory{textAddress: text, reach: test.stub}
+		p.Mappings[1].Start, p.Mappings[1].End = reach, reach+uint64(len(test.stub))
+		got, _ := unwind.Find(p)
+		if test.known == 0 {
+			if len(got) > 0 {
+				t.Errorf("%s: found %+v", test.name, got)
+			}
+			continue
+		}
+		if len(got) != 1 || got[0].Site != site || got[0].Length != test.length || len(got[0].Original) != test.length ||
+			got[0].Target != reach || !got[0].Moved || len(got[0].Hops) > 0 {
+			t.Errorf("%s: found %+v", test.name, got)
+			continue
+		}
+		if regions := unwind.Derive(p, got[0]); len(regions) != 1 || regions[0].Known() != test.known || regions[0].Return != site+uint64(test.length) {
+			t.Errorf("%s: %d instructions are known: %+v", test.name, regions[0].Known(), regions)
+		}
+	}
+}
+
 func TestFindWarns(t *testing.T) {
 	text := make([]byte, 8<<20)
 	other := bytes.Clone(text)
