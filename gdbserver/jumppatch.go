@@ -354,6 +354,8 @@ func (s *session) wherePatched(lwp *threads.LWP, set *jumppatch.Set) (string, er
 	switch {
 	case instruction == nil:
 		return fmt.Sprintf("%#x is not in a jump patch's stub.\n", pc), nil
+	case instruction.Shared:
+		return fmt.Sprintf("%#x is in a stub that several patches share, %s among them.\n", pc, region.Name()), nil
 	case instruction.Original == 0:
 		return fmt.Sprintf("%#x is in the stub of %s; no original instruction corresponds to it.\n", pc, region.Name()), nil
 	}

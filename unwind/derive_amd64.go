@@ -15,8 +15,18 @@ import (
 // what the site leads to; others are copies of the displaced instructions that
 // only a hook goes to. A patch that can't be understood gives regions without
 // rows, and warnings.
-func Derive(p *Process, patch Patch) []*Region {
-	d := &derivation{process: p, region: &Region{Patch: patch}}
+//
+// What a patch is after [Find] counts: stubs that several of its patches call are
+// taken for functions. Of other code that stubs share the rows are those of this
+// patch; see [Settle].
+func Derive(p *Process, patch Patch) []*Region { return derive(p, patch, false) }
+
+// derive derives a patch, in general if asked: without what is so for one site only.
+func derive(p *Process, patch Patch, general bool) []*Region {
+	if region, ok := p.deriveCalled(patch); ok {
+		return []*Region{region}
+	}
+	d := &derivation{process: p, region: &Region{Patch: patch}, general: general}
 	d.findSite()
 	entry, state := lead{process: p, mapping: d.mapping}.follow(patch.Site, patch.Site)
 	switch {
@@ -27,7 +37,7 @@ func Derive(p *Process, patch Patch) []*Region {
 		state = siteState() // only a hint knows of it
 	}
 	d.region.Shape = recognise(p.code(patch.Target, longest))
-	d.graph = explore(p, patch.Target, state)
+	d.graph = explore(p, []uint64{patch.Target}, state)
 	for _, w := range d.graph.warnings {
 		d.region.warn(w.Address, w.Text)
 	}
@@ -49,6 +59,8 @@ type derivation struct {
 	siteRow    cfi.Row
 	siteError  error
 	nodes      []*node // in the order of addresses
+	// general says that rows are to be right for other sites, too.
+	general bool
 	// targets are where the function goes on, best first, and reaching the
 	// nodes from which control gets there.
 	targets  []uint64
@@ -100,13 +112,7 @@ func (d *derivation) own(address uint64) bool {
 
 // classify finds where the stub goes back to, and decides what its frame is.
 func (d *derivation) classify() {
-	d.nodes = make([]*node, 0, len(d.graph.nodes))
-	for _, n := range d.graph.nodes {
-		if n.in.Len > 0 {
-			d.nodes = append(d.nodes, n)
-		}
-	}
-	sort.Slice(d.nodes, func(i, j int) bool { return d.nodes[i].pc < d.nodes[j].pc })
+	d.sortNodes()
 	d.removeOverlaps()
 	end := d.region.Site + uint64(d.region.Length)
 	goesOn := d.goesOn()
@@ -144,6 +150,17 @@ func (d *derivation) classify() {
 			d.region.StandsIn = true
 		}
 	}
+}
+
+// sortNodes puts the nodes that are instructions in the order of addresses.
+func (d *derivation) sortNodes() {
+	d.nodes = make([]*node, 0, len(d.graph.nodes))
+	for _, n := range d.graph.nodes {
+		if n.in.Len > 0 {
+			d.nodes = append(d.nodes, n)
+		}
+	}
+	sort.Slice(d.nodes, func(i, j int) bool { return d.nodes[i].pc < d.nodes[j].pc })
 }
 
 // removeOverlaps drops instructions that begin within others, which happens
@@ -207,7 +224,11 @@ func (d *derivation) rows() {
 			}
 			m := &rowMaker{state: s}
 			m.row.Start, m.row.End = n.pc, n.end()
-			if d.make(m, n.pc) {
+			make := d.make
+			if d.general {
+				make = d.makeGeneral
+			}
+			if make(m, n.pc) {
 				in.Row = m.row
 				in.Assumptions = m.assumed &^ r.Shape.keeps()
 				if r.Moved {

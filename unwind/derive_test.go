@@ -410,3 +410,100 @@ func FuzzFind(f *testing.F) {
 }
 
 var _ io.ReaderAt = memory{}
+
+// Code that two stubs share has rows for both or none. The stubs' sites are in
+// functions of which nothing is known, so that stubs have frames of their own.
+func TestSettle(t *testing.T) {
+	near := func(op byte, at, to int) []byte { return append([]byte{op}, le32(to-(at+5))...) }
+	const reach = 0x10000
+	returnTo := func(at uint64) []byte { // push %rax; movabs $at,%rax; xchg %rax,(%rsp)
+		return join([]byte{0x50, 0x48, 0xb8}, le64(at), []byte{0x48, 0x87, 0x04, 0x24})
+	}
+	for _, test := range []struct {
+		name     string
+		op       byte
+		first    []byte // the stubs, at reach and reach+64
+		second   []byte
+		common   []byte // at reach+128
+		known    bool   // CFA=rsp+16 and rip=[CFA-8] at the second instruction there
+		disjoint bool
+	}{
+		{
+			name: "pushed", op: 0xe9, first: returnTo(textAddress + 15), second: returnTo(textAddress + 45),
+			common: []byte{0x55, 0x90, 0x5d, 0xc3}, known: true,
+		},
+		{
+			name: "pushed at another place", op: 0xe9, first: returnTo(textAddress + 15),
+			second: join([]byte{0x48, 0x8d, 0x64, 0x24, 0xf8}, returnTo(textAddress+45)), common: []byte{0x55, 0x90, 0x5d, 0xc3},
+		},
+		{
+			name: "nowhere", op: 0xe9, first: []byte{0x53, 0x5b}, second: []byte{0x53, 0x5b}, // to the first site's end in any case
+			common: join([]byte{0x55, 0x90, 0x5d}, near(0xe9, reach+128+3, 15)),
+		},
+		{
+			name: "called", op: 0xe8, common: []byte{0x55, 0x90, 0x5d, 0xc3},
+			known: true,
+		},
+		{
+			name: "disjoint", op: 0xe9, first: near(0xe9, reach, 15), second: near(0xe9, reach+64, 45), disjoint: true,
+		},
+	} {
+		original := bytes.Repeat([]byte{0xb8, 1, 0, 0, 0}, 100)
+		text, stubs := bytes.Clone(original), make([]byte, 256)
+		put := func(at int, code []byte) { copy(stubs[at:], code) }
+		if !test.disjoint {
+			put(0, join(test.first, near(0xe9, reach+len(test.first), reach+128)))
+			put(64, join(test.second, near(0xe9, reach+64+len(test.second), reach+128)))
+		} else {
+			put(0, test.first)
+			put(64, test.second)
+		}
+		put(128, test.common)
+		entries := []int{reach, reach + 64}
+		if test.op == 0xe8 {
+			entries = []int{reach + 128, reach + 128}
+		}
+		copy(text[10:], near(test.op, 10, entries[0]))
+		copy(text[40:], near(test.op, 40, entries[1]))
+		p := process(original, text, nil)
+		p.Memory = memory{textAddress: text, textAddress + reach: stubs}
+		p.Mappings[1].Start, p.Mappings[1].End = textAddress+reach, textAddress+reach+256
+		patches, _ := unwind.Find(p)
+		if len(patches) != 2 {
+			t.Fatalf("%s: found %+v", test.name, patches)
+		}
+		var regions []*unwind.Region
+		for _, patch := range patches {
+			regions = append(regions, unwind.Derive(p, patch)...)
+		}
+		changed := unwind.Settle(p, regions)
+		if again := unwind.Settle(p, regions); len(again) > 0 {
+			t.Errorf("%s: %d regions are settled again", test.name, len(again))
+		}
+		if want := map[bool]int{true: 0, false: 2}[test.disjoint || test.op == 0xe8]; len(changed) != want {
+			t.Errorf("%s: the rows of %d regions changed, want %d", test.name, len(changed), want)
+		}
+		if test.disjoint {
+			continue
+		}
+		for _, r := range regions {
+			in := r.At(textAddress + reach + 129)
+			if in == nil || !in.Shared || test.known != (in.Confidence != unwind.Unknown) {
+				t.Fatalf("%s: %+v", test.name, in)
+			}
+			row := in.Row.String()
+			if test.known && (!strings.HasPrefix(row, "CFA=rsp+16 ") || !strings.HasSuffix(row, " rip=[CFA-8]")) {
+				t.Errorf("%s: %s", test.name, row)
+			}
+			if test.op == 0xe9 && r.At(r.Target).Shared {
+				t.Errorf("%s: the stub's own first instruction is shared", test.name)
+			}
+		}
+		if first := regions[0]; test.op == 0xe9 && first.At(first.Target).Confidence == unwind.Unknown {
+			t.Errorf("%s: nothing is known of the first stub: %v", test.name, first.Warnings)
+		}
+		if !test.known && !slices.ContainsFunc(regions[0].Warnings, func(w unwind.Warning) bool { return strings.Contains(w.Text, "share") }) {
+			t.Errorf("%s: warnings %v", test.name, regions[0].Warnings)
+		}
+	}
+}

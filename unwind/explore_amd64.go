@@ -39,6 +39,9 @@ type edge struct {
 	state *state
 }
 
+// outside is where edges to entries come from: no address of an instruction.
+const outside = 1<<64 - 1
+
 // An exit is a way out of the stub.
 type exit struct {
 	target uint64
@@ -55,7 +58,7 @@ func (n *node) end() uint64 { return n.pc + uint64(n.in.Len) }
 // A graph is the code of a stub as far as control is followed.
 type graph struct {
 	process  *Process
-	entry    uint64
+	entries  []uint64
 	nodes    map[uint64]*node
 	work     workList
 	queued   map[uint64]bool
@@ -70,12 +73,12 @@ func (g *graph) warn(address uint64, format string, args ...any) {
 	}
 }
 
-// explore follows the code at an entry, in anonymous executable memory, with
-// the state there.
-func explore(p *Process, entry uint64, s *state) *graph {
-	g := &graph{process: p, entry: entry}
+// explore follows the code at entries, in anonymous executable memory, with the
+// state there.
+func explore(p *Process, entries []uint64, s *state) *graph {
+	g := &graph{process: p, entries: entries}
 	if p.work >= maxWork {
-		g.warn(entry, "the stub is left out: the process has more of them than can be looked at")
+		g.warn(entries[0], "the stub is left out: the process has more of them than can be looked at")
 		return g
 	}
 	g.search(s)
@@ -94,7 +97,9 @@ func explore(p *Process, entry uint64, s *state) *graph {
 func (g *graph) search(s *state) {
 	g.nodes, g.queued, g.pending = map[uint64]*node{}, map[uint64]bool{}, map[uint64]*state{}
 	g.warnings, g.total = nil, 0
-	g.reach(g.entry, edge{state: s})
+	for _, entry := range g.entries {
+		g.reach(entry, edge{from: outside, state: s})
+	}
 	for {
 		g.run()
 		// Functions of the stub that weren't seen to return, and those that
@@ -142,7 +147,7 @@ func (g *graph) order() map[uint64]int {
 			}
 		}
 	}
-	visit(g.entry)
+	visit(g.entries[0])
 	for _, pc := range sortedKeys(g.nodes) {
 		if !seen[pc] {
 			visit(pc)

@@ -31,6 +31,7 @@ func Find(p *Process) ([]Patch, []Warning) {
 		}
 	}
 	f.patches = slices.DeleteFunc(f.patches, func(patch Patch) bool { return f.hops[patch.Site] })
+	p.countCallers(f.patches)
 	return f.patches, f.warnings
 }
 
@@ -182,12 +183,26 @@ func beginsJump(b []byte) bool {
 // follow executes instructions from start as long as they are not the file's
 // own, and gives the patch if they lead into anonymous executable memory.
 func (t *text) follow(start, difference uint64) (patch Patch, ok bool) {
+	if start == difference && t.systemCall(start) {
+		return Patch{Site: start, Length: 2, Kind: Call, Path: t.mapping.Path}, true
+	}
 	entry, state := lead{t.process, t.mapping, t.changed}.follow(start, difference)
 	if state == nil {
 		return t.moved(start, entry)
 	}
 	patch = Patch{Site: start, Length: int(entry.end - start), Target: entry.target, Kind: entry.kind, Hops: entry.hops, Path: t.mapping.Path}
 	return patch, true
+}
+
+// systemCall reports whether a system call became a call of its number, which leads
+// into the page at address 0 if there is code.
+func (t *text) systemCall(address uint64) bool {
+	if !t.process.foreign(0) || !bytes.Equal(t.process.code(address, 2), []byte{0xff, 0xd0}) { // call *%rax
+		return false
+	}
+	var original [2]byte
+	n, _ := t.module.ReadAt(original[:], int64(t.mapping.Offset+address-t.mapping.Start))
+	return n == 2 && original[0] == 0x0f && (original[1] == 0x05 || original[1] == 0x34)
 }
 
 // moved gives the patch at a site that leads to a file's code, which goes to a copy

@@ -488,6 +488,7 @@ func BenchmarkDerive(b *testing.B) {
 	b.ResetTimer()
 	for range b.N {
 		known := 0
+		p := &unwind.Process{Memory: p.Memory, Mappings: p.Mappings, Open: p.Open}
 		for _, patch := range patches {
 			for _, r := range unwind.Derive(p, patch) {
 				known += r.Known()

@@ -131,6 +131,7 @@ func deriveAll(p *unwind.Process) ([]*unwind.Region, []unwind.Warning) {
 	for _, patch := range patches {
 		regions = append(regions, unwind.Derive(p, patch)...)
 	}
+	unwind.Settle(p, regions)
 	return regions, warnings
 }
 
@@ -196,8 +197,14 @@ func missing(t *testing.T, err error) {
 // build compiles the program that patches itself.
 func build(t *testing.T, flags ...string) string {
 	t.Helper()
+	return compile(t, append([]string{"testdata/patches.c", "testdata/sites.S", "-lpthread"}, flags...)...)
+}
+
+// compile compiles a program.
+func compile(t *testing.T, arguments ...string) string {
+	t.Helper()
 	program := filepath.Join(t.TempDir(), "patches")
-	arguments := append([]string{"-g", "-O2", "-o", program, "testdata/patches.c", "testdata/sites.S", "-lpthread"}, flags...)
+	arguments = append([]string{"-g", "-O2", "-o", program}, arguments...)
 	if out, err := exec.Command(need(t, "gcc"), arguments...).CombinedOutput(); err != nil {
 		t.Fatalf("gcc: %v\n%s", err, out)
 	}

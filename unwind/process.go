@@ -54,6 +54,10 @@ type Process struct {
 	failed  map[string]error
 	pages   map[uint64][]byte
 	returns map[uint64][]uint64
+	// callers are the numbers of patches that call a stub, and called what such
+	// stubs are.
+	callers map[uint64]int
+	called  map[uint64]*Region
 	// work counts what was done so far; see maxWork.
 	work int
 }

@@ -131,8 +131,10 @@ type Instruction struct {
 	// Original is the address in the program's text that corresponds to
 	// the instruction: the displaced one that it is a copy of, the site for
 	// what comes before those, and where the function goes on for what comes
-	// after.
+	// after. It is 0 if stubs of several sites are entered as functions.
 	Original uint64
+	// Shared says that stubs of other patches have the instruction, too.
+	Shared bool
 }
 
 // A Region is one stub, or a part of one, with what was found out about it.
@@ -183,18 +185,33 @@ func (r *Region) At(address uint64) *Instruction {
 // extent: alignment and the pointers of indirect jumps.
 const maxGap = 32
 
-// Extents gives the ranges of addresses that the instructions take up. Small
+// A Stretch is a range of addresses that instructions of a region take up.
+type Stretch struct {
+	Extent
+	Shared bool // with stubs of other patches
+}
+
+// Stretches gives the ranges of addresses that the instructions take up. Small
 // gaps, of data, are within.
-func (r *Region) Extents() []Extent {
-	var list []Extent
+func (r *Region) Stretches() []Stretch {
+	var list []Stretch
 	for i := range r.Instructions {
 		in := &r.Instructions[i]
 		end := in.Address + uint64(in.Length)
-		if n := len(list); n > 0 && in.Address-list[n-1].End <= maxGap {
+		if n := len(list); n > 0 && in.Address-list[n-1].End <= maxGap && in.Shared == list[n-1].Shared {
 			list[n-1].End = end
 		} else {
-			list = append(list, Extent{in.Address, end})
+			list = append(list, Stretch{Extent{in.Address, end}, in.Shared})
 		}
+	}
+	return list
+}
+
+// Extents gives the ranges of the stretches.
+func (r *Region) Extents() []Extent {
+	var list []Extent
+	for _, s := range r.Stretches() {
+		list = append(list, s.Extent)
 	}
 	return list
 }

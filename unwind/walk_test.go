@@ -42,6 +42,11 @@ func walkInLLDB(t *testing.T, program string, environment ...string) []walk.Repo
 
 func runScript(t *testing.T, program string, environment []string, debugger string, arguments ...string) []walk.Report {
 	t.Helper()
+	return runCases(t, program, cases, environment, debugger, arguments...)
+}
+
+func runCases(t *testing.T, program string, cases, environment []string, debugger string, arguments ...string) []walk.Report {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -96,6 +101,23 @@ func TestWalkInGDB(t *testing.T) {
 			t.Logf("right and wrong: stubs %v, hooks %v, signal handlers %v", stub, hook, signal)
 		})
 	}
+}
+
+// Code that the stubs of several sites share has rows that are right for each.
+func TestWalkShared(t *testing.T) {
+	program := compile(t, "testdata/shared.c", "testdata/shared.S")
+	cases := []string{"called1", "called2", "inside16", "inside48", "numbered1", "numbered2"}
+	reports := runCases(t, program, cases, nil, need(t, "gdb"), "-nx", "--batch", "-x", "testdata/walk.py")
+	if len(reports) != len(cases) {
+		t.Errorf("%d cases were walked, of %d", len(reports), len(cases))
+	}
+	for _, r := range reports {
+		if r.Stub[0] < 20 || len(r.Wrong) > 0 {
+			t.Errorf("%s: stub %v, hook %v\n%s", r.Case, r.Stub, r.Hook, strings.Join(r.Wrong[:min(len(r.Wrong), 2)], "\n"))
+		}
+	}
+	stub, hook, _ := walk.Sum(reports)
+	t.Logf("right and wrong: stubs %v, hooks %v", stub, hook)
 }
 
 // isRRHook tells whether a case has one of rr's present hooks, and all that is wrong

@@ -38,6 +38,7 @@ type (
 		Shape         unwind.Shape         `xml:"shape,attr,omitempty"`
 		Frame         string               `xml:"frame,attr"`
 		SwitchesStack string               `xml:"switches-stack,attr"`
+		Same          *address             `xml:"same,attr"`
 		Instructions  []instructionElement `xml:"instruction"`
 	}
 	instructionElement struct {
@@ -63,12 +64,21 @@ func (s *Set) Document() ([]byte, error) {
 	for _, f := range s.images {
 		d.Files = append(d.Files, fileElement{f.Path, address(f.Base)})
 	}
+	described := map[*unwind.Instruction]address{} // by the first one, the sites
 	for _, p := range s.patches {
 		f := p.found
 		e := patchElement{Site: address(f.Site), Length: f.Length, Kind: f.Kind, Source: p.source(), Name: f.Name(),
 			Path: f.Path, Original: fmt.Sprintf("%x", f.Original)}
 		for _, r := range p.regions {
-			e.Regions = append(e.Regions, describe(r))
+			element := describe(r)
+			if len(r.Instructions) > 0 {
+				if site, ok := described[&r.Instructions[0]]; ok {
+					element.Same, element.Instructions = &site, nil
+				} else {
+					described[&r.Instructions[0]] = e.Site
+				}
+			}
+			e.Regions = append(e.Regions, element)
 			e.Warnings = append(e.Warnings, warningElements(r.Warnings)...)
 		}
 		d.Patches = append(d.Patches, e)

@@ -64,6 +64,8 @@ type patch struct {
 	regions []*unwind.Region
 	code    [][]byte // bytes of the extents of regions, in their order
 	image   *File
+	// changed says that the image isn't right any more.
+	changed bool
 }
 
 // A File is an ELF file that describes stubs, as a debugger loads it.
@@ -111,8 +113,8 @@ func (s *Set) Warnings() []unwind.Warning {
 	return list
 }
 
-// At gives the instruction of a stub at an address, and its region; nil if it is
-// in none.
+// At gives the instruction of a stub at an address, and its region, the first one
+// if several share it; nil if it is in none.
 func (s *Set) At(address uint64) (*unwind.Region, *unwind.Instruction) {
 	for _, p := range s.patches {
 		for _, r := range p.regions {
@@ -213,7 +215,24 @@ func (s *Set) derive(process *snapshot, hints []unwind.Hint, found []unwind.Patc
 		}
 	}
 	slices.SortStableFunc(list, func(a, b *patch) int { return cmp.Compare(a.found.Site, b.found.Site) })
+	settle(process, list)
 	return list
+}
+
+// settle makes rows right that several patches share. A patch whose rows are others
+// then is described anew.
+func settle(process *snapshot, list []*patch) {
+	var regions []*unwind.Region
+	of := map[*unwind.Region]*patch{}
+	for _, p := range list {
+		for _, r := range p.regions {
+			regions = append(regions, r)
+			of[r] = p
+		}
+	}
+	for _, r := range unwind.Settle(&process.Process, regions) {
+		of[r].changed = true
+	}
 }
 
 func equalHints(a, b *unwind.Hint) bool {
@@ -261,9 +280,12 @@ func (s *Set) become(patches []*patch, process *snapshot) (bool, error) {
 	}
 	stale := map[*File]bool{}
 	for _, p := range s.patches {
-		if p.image != nil && !remaining[p] {
+		if p.image != nil && (!remaining[p] || p.changed) {
 			stale[p.image] = true
 		}
+	}
+	for _, p := range patches {
+		p.changed = false
 	}
 	s.patches = patches
 	changed := len(stale) > 0

@@ -13,6 +13,9 @@ import (
 // Suffix is what the names of stubs end with, after the name of the site.
 const Suffix = "@jump-patch"
 
+// shared is what code is named after that stubs of several sites share.
+const shared = "shared"
+
 // An Image is an ELF file.
 type Image struct {
 	// Base is the address that the file's addresses are relative to, a
@@ -46,7 +49,8 @@ type part struct {
 
 // Write makes an image of regions. memory gives the bytes of the stubs, with
 // offsets as addresses. Instructions without a row are named but not
-// described. Code that two regions share belongs to the first.
+// described. Code that two regions share has the rows of the first; [unwind.Settle]
+// makes them right for both.
 func Write(regions []*unwind.Region, memory io.ReaderAt) (*Image, error) {
 	w := &writer{memory: memory}
 	w.collect(regions)
@@ -103,12 +107,15 @@ func (w *writer) collect(regions []*unwind.Region) {
 		if r.Known() == 0 {
 			continue
 		}
-		name := r.Name() + Suffix
-		for _, e := range r.Extents() {
-			if e.End <= e.Start || e.End-e.Start > maxExtent {
+		for _, s := range r.Stretches() {
+			if s.End <= s.Start || s.End-s.Start > maxExtent {
 				continue
 			}
-			w.parts = append(w.parts, part{region: r, name: name, Extent: e})
+			name := r.Name()
+			if s.Shared {
+				name = shared
+			}
+			w.parts = append(w.parts, part{region: r, name: name + Suffix, Extent: s.Extent})
 		}
 		w.frames(r.Instructions, taken)
 		w.frames(r.HopInstructions, taken)
