@@ -177,7 +177,8 @@ func beginsJump(b []byte) bool {
 	if len(b) < 2 {
 		return false
 	}
-	return b[0] == 0xe9 || b[0] == 0xe8 || b[0] == 0xeb || b[0] == 0xff && (b[1] == 0x25 || b[1] == 0x15)
+	loads := b[0]&0xfe == 0x48 && b[1]&0xf8 == 0xb8 || b[0] == 0x68 // movabs, push
+	return loads || b[0] == 0xe9 || b[0] == 0xe8 || b[0] == 0xeb || b[0] == 0xff && (b[1] == 0x25 || b[1] == 0x15)
 }
 
 // follow executes instructions from start as long as they are not the file's

@@ -214,6 +214,18 @@ func TestFindJumpInPlaceOfJump(t *testing.T) {
 	}
 }
 
+// So do those of a register's address and an instruction that was there.
+func TestFindLoadInPlaceOfLoad(t *testing.T) {
+	original := append(bytes.Repeat([]byte{0x90}, 100), 0x49, 0xba, 1, 0, 0, 0, 0, 0, 0, 0, 0x4d, 0x01, 0xd2) // movabs $1,%r10; add %r10,%r10
+	original = append(original, bytes.Repeat([]byte{0x90}, 100)...)
+	text := bytes.Clone(original)
+	copy(text[102:], append(le64(stubAddress), 0x41, 0xff, 0xe2)) // jmp *%r10
+	got, warnings := unwind.Find(process(original, text, make([]byte, 64)))
+	if len(got) != 1 || got[0].Site != textAddress+100 || got[0].Length != 13 || got[0].Kind != unwind.Absolute || len(warnings) > 0 {
+		t.Errorf("found %+v, %v", got, warnings)
+	}
+}
+
 // Instructions that were moved to where only another file's code leads are found by
 // the jump back, whose prefix is a part of it.
 func TestFindMoved(t *testing.T) {
