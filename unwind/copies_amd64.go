@@ -156,7 +156,8 @@ func (d *derivation) copies() []*Region {
 			if copied == nil || copied.Known() == 0 {
 				continue
 			}
-			if i > 0 && copied.Instructions[0].Original != d.region.Site {
+			first := &copied.Instructions[0]
+			if d.graph.nodes[first.Address] != nil || i > 0 && first.Original != d.region.Site {
 				continue
 			}
 			taken[jump+1] = len(copied.Instructions) > 1

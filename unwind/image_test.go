@@ -129,6 +129,52 @@ func TestImage(t *testing.T) {
 	}
 }
 
+// Each symbol has one entry, or none: with data in the code, an instruction of which
+// nothing is known, and code that another stub shares.
+func TestImageEntries(t *testing.T) {
+	row := cfi.Row{CFA: cfi.Rule{Kind: cfi.InRegister, Register: cfi.RSP, Offset: 8}}
+	row.Rules[cfi.RIP] = cfi.Rule{Kind: cfi.SavedAt, Offset: -8}
+	in := func(at uint64, length int, confidence unwind.Confidence, shared bool) unwind.Instruction {
+		return unwind.Instruction{Address: stubAddress + at, Length: length, Row: row, Confidence: confidence, Shared: shared}
+	}
+	first := &unwind.Region{Patch: unwind.Patch{Function: "first"}, Instructions: []unwind.Instruction{
+		in(0, 6, unwind.Certain, false), in(14, 2, unwind.Assumed, false), // a pointer between
+		in(16, 1, unwind.Unknown, false), in(17, 1, unwind.Certain, false), in(18, 4, unwind.Certain, true),
+	}}
+	second := &unwind.Region{Patch: unwind.Patch{Function: "second"}, Instructions: []unwind.Instruction{
+		in(18, 4, unwind.Certain, true), in(24, 4, unwind.Certain, false),
+	}}
+	regions := []*unwind.Region{first, second}
+	made, err := image.Write(regions, memory{stubAddress: make([]byte, 64)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkImage(t, made, regions)
+	f, err := elf.NewFile(bytes.NewReader(made.Content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	section := f.Section(".eh_frame")
+	data, _ := section.Data()
+	table, err := cfi.NewTable(data, section.Addr, cfi.EHFrame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]uint64{}
+	symbols, _ := f.Symbols()
+	for _, s := range symbols {
+		start, end, err := table.Range(s.Value)
+		if err == nil && (start != s.Value || end != s.Value+s.Size) {
+			t.Errorf("%s from %#x, %d bytes, has an entry from %#x to %#x", s.Name, s.Value, s.Size, start, end)
+		}
+		name := strings.TrimSuffix(s.Name, image.Suffix)
+		got[name] = append(got[name], s.Value)
+	}
+	if len(symbols) != 5 || len(got["first"]) != 3 || len(got["shared"]) != 1 || len(got["second"]) != 1 {
+		t.Errorf("the symbols are %v", got)
+	}
+}
+
 // Stubs far apart have sections of their own.
 func TestImageOfDistantStubs(t *testing.T) {
 	var regions []*unwind.Region

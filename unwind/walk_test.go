@@ -26,23 +26,29 @@ var cases = []string{
 // walkInGDB runs the script that steps through stubs in gdb.
 func walkInGDB(t *testing.T, program string, environment ...string) []walk.Report {
 	t.Helper()
-	return runScript(t, program, environment, need(t, "gdb"), "-nx", "--batch", "-x", "testdata/walk.py")
+	return runCases(t, program, cases, environment, need(t, "gdb"), gdbScript...)
 }
 
 // walkInLLDB does the same in lldb.
 func walkInLLDB(t *testing.T, program string, environment ...string) []walk.Report {
 	t.Helper()
 	lldb := need(t, "lldb")
+	return runCases(t, program, cases, append(environment, lldbEnvironment(t, lldb)...), lldb, lldbScript...)
+}
+
+// The arguments with which debuggers run the scripts.
+var (
+	gdbScript  = []string{"-nx", "--batch", "-x", "testdata/walk.py"}
+	lldbScript = []string{"--no-lldbinit", "-b", "-o", "command script import testdata/walk_lldb.py"}
+)
+
+func lldbEnvironment(t *testing.T, lldb string) []string {
+	t.Helper()
 	modules, err := walk.LLDBModules(lldb)
 	if err != nil {
 		missing(t, err)
 	}
-	return runScript(t, program, append(environment, "PYTHONPATH="+modules), lldb, "--no-lldbinit", "-b", "-o", "command script import testdata/walk_lldb.py")
-}
-
-func runScript(t *testing.T, program string, environment []string, debugger string, arguments ...string) []walk.Report {
-	t.Helper()
-	return runCases(t, program, cases, environment, debugger, arguments...)
+	return []string{"PYTHONPATH=" + modules}
 }
 
 func runCases(t *testing.T, program string, cases, environment []string, debugger string, arguments ...string) []walk.Report {
@@ -107,17 +113,26 @@ func TestWalkInGDB(t *testing.T) {
 func TestWalkShared(t *testing.T) {
 	program := compile(t, "testdata/shared.c", "testdata/shared.S")
 	cases := []string{"called1", "called2", "inside16", "inside48", "numbered1", "numbered2"}
-	reports := runCases(t, program, cases, nil, need(t, "gdb"), "-nx", "--batch", "-x", "testdata/walk.py")
-	if len(reports) != len(cases) {
-		t.Errorf("%d cases were walked, of %d", len(reports), len(cases))
+	for _, debugger := range []string{"gdb", "lldb"} {
+		t.Run(debugger, func(t *testing.T) {
+			var reports []walk.Report
+			if command := need(t, debugger); debugger == "gdb" {
+				reports = runCases(t, program, cases, nil, command, gdbScript...)
+			} else {
+				reports = runCases(t, program, cases, lldbEnvironment(t, command), command, lldbScript...)
+			}
+			if len(reports) != len(cases) {
+				t.Errorf("%d cases were walked, of %d", len(reports), len(cases))
+			}
+			for _, r := range reports {
+				if r.Stub[0] < 20 || len(r.Wrong) > 0 {
+					t.Errorf("%s: stub %v, hook %v\n%s", r.Case, r.Stub, r.Hook, strings.Join(r.Wrong[:min(len(r.Wrong), 2)], "\n"))
+				}
+			}
+			stub, hook, _ := walk.Sum(reports)
+			t.Logf("right and wrong: stubs %v, hooks %v", stub, hook)
+		})
 	}
-	for _, r := range reports {
-		if r.Stub[0] < 20 || len(r.Wrong) > 0 {
-			t.Errorf("%s: stub %v, hook %v\n%s", r.Case, r.Stub, r.Hook, strings.Join(r.Wrong[:min(len(r.Wrong), 2)], "\n"))
-		}
-	}
-	stub, hook, _ := walk.Sum(reports)
-	t.Logf("right and wrong: stubs %v, hooks %v", stub, hook)
 }
 
 // isRRHook tells whether a case has one of rr's present hooks, and all that is wrong
@@ -225,8 +240,8 @@ func TestWalkFastTracepoint(t *testing.T) {
 	if !strings.Contains(string(out), "tracepoint") {
 		t.Fatalf("gdb: %s", out)
 	}
-	reports := runScript(t, program, []string{"ATTACH=" + strconv.Itoa(traced.Process.Pid), `CASES=["collected"]`, "HOOK=12"},
-		need(t, "gdb"), "-nx", "--batch", "-x", "testdata/walk.py")
+	reports := runCases(t, program, cases, []string{"ATTACH=" + strconv.Itoa(traced.Process.Pid), `CASES=["collected"]`, "HOOK=12"},
+		need(t, "gdb"), gdbScript...)
 	for _, r := range reports {
 		if r.Stub[0] < 40 || r.Stub[1] > 0 || r.Hook[0] < 12 || r.Hook[1] > 0 {
 			t.Errorf("stub %v, hook %v: %s\n%s", r.Stub, r.Hook, strings.Join(r.Wrong, "\n"), out)

@@ -34,11 +34,11 @@ type (
 	}
 	regionElement struct {
 		Entry         address              `xml:"entry,attr"`
-		Return        *address             `xml:"return,attr"`
+		Return        *address             `xml:"return,attr,omitempty"`
 		Shape         unwind.Shape         `xml:"shape,attr,omitempty"`
 		Frame         string               `xml:"frame,attr"`
 		SwitchesStack string               `xml:"switches-stack,attr"`
-		Same          *address             `xml:"same,attr"`
+		Same          *address             `xml:"same,attr,omitempty"`
 		Instructions  []instructionElement `xml:"instruction"`
 	}
 	instructionElement struct {

@@ -232,6 +232,7 @@ func settle(process *snapshot, list []*patch) {
 	}
 	for _, r := range unwind.Settle(&process.Process, regions) {
 		of[r].changed = true
+		of[r].code = of[r].read(process) // in other stretches
 	}
 }
 

@@ -107,18 +107,8 @@ func (w *writer) collect(regions []*unwind.Region) {
 		if r.Known() == 0 {
 			continue
 		}
-		for _, s := range r.Stretches() {
-			if s.End <= s.Start || s.End-s.Start > maxExtent {
-				continue
-			}
-			name := r.Name()
-			if s.Shared {
-				name = shared
-			}
-			w.parts = append(w.parts, part{region: r, name: name + Suffix, Extent: s.Extent})
-		}
-		w.frames(r.Instructions, taken)
-		w.frames(r.HopInstructions, taken)
+		w.stub(r, taken)
+		w.hops(r.HopInstructions, taken)
 	}
 	sort.SliceStable(w.parts, func(i, j int) bool { return w.parts[i].Start < w.parts[j].Start })
 	kept := w.parts[:0]
@@ -134,33 +124,69 @@ func (w *writer) collect(regions []*unwind.Region) {
 	w.parts = kept
 }
 
-// frames makes an entry of each run of instructions with rows.
-func (w *writer) frames(instructions []unwind.Instruction, taken map[uint64]bool) {
-	var rows []cfi.Row
-	flush := func() {
-		if len(rows) > 0 {
-			w.entries = append(w.entries, frameEntry{rows})
-		}
-		rows = nil
-	}
-	for i := range instructions {
-		in := &instructions[i]
-		if in.Confidence == unwind.Unknown || taken[in.Address] {
-			flush()
+// stub makes a part of each stretch of a region's code, and an entry if it has rows:
+// lldb takes those of a function from one entry alone. Data within is as what is
+// before it.
+func (w *writer) stub(r *unwind.Region, taken map[uint64]bool) {
+	for _, s := range r.Stretches() {
+		if s.End <= s.Start || s.End-s.Start > maxExtent {
 			continue
 		}
-		taken[in.Address] = true
-		row := in.Row
-		row.Start, row.End = in.Address, in.Address+uint64(in.Length)
-		if rule := &row.Rules[cfi.RIP]; rule.Kind == cfi.SavedAt {
-			*rule = cfi.Rule{Kind: cfi.SavedAtExpression, Expression: cfi.OfCFA(rule.Offset)}
+		name := r.Name()
+		if s.Shared {
+			name = shared
 		}
-		if n := len(rows); n > 0 && rows[n-1].End != row.Start {
-			flush()
+		p := part{region: r, name: name + Suffix, Extent: s.Extent}
+		var rows []cfi.Row
+		for i := range r.Instructions {
+			in := &r.Instructions[i]
+			if in.Address < s.Start || in.Address >= s.End {
+				continue
+			}
+			known := in.Confidence != unwind.Unknown && !taken[in.Address]
+			if in.Address > p.Start && known != (len(rows) > 0) {
+				p.End = in.Address
+				w.add(p, rows)
+				p.Extent, rows = unwind.Extent{Start: in.Address, End: s.End}, nil
+			}
+			if known {
+				taken[in.Address] = true
+				if n := len(rows); n > 0 {
+					rows[n-1].End = in.Address
+				}
+				rows = append(rows, row(in))
+			}
 		}
-		rows = append(rows, row)
+		w.add(p, rows)
 	}
-	flush()
+}
+
+// add adds a part and, if there are rows, the entry for it.
+func (w *writer) add(p part, rows []cfi.Row) {
+	w.parts = append(w.parts, p)
+	if len(rows) > 0 {
+		w.entries = append(w.entries, frameEntry{rows})
+	}
+}
+
+// hops makes an entry of each jump in the program's text.
+func (w *writer) hops(instructions []unwind.Instruction, taken map[uint64]bool) {
+	for i := range instructions {
+		if in := &instructions[i]; in.Confidence != unwind.Unknown && !taken[in.Address] {
+			taken[in.Address] = true
+			w.entries = append(w.entries, frameEntry{[]cfi.Row{row(in)}})
+		}
+	}
+}
+
+// row gives an instruction's row as it is written.
+func row(in *unwind.Instruction) cfi.Row {
+	row := in.Row
+	row.Start, row.End = in.Address, in.Address+uint64(in.Length)
+	if rule := &row.Rules[cfi.RIP]; rule.Kind == cfi.SavedAt {
+		*rule = cfi.Rule{Kind: cfi.SavedAtExpression, Expression: cfi.OfCFA(rule.Offset)}
+	}
+	return row
 }
 
 // sections groups the parts: those on the same or adjacent pages share a

@@ -101,7 +101,7 @@ def walk(debugger):
             if before is None or frames[-len(callers):] != callers:
                 wrong = 'callers differ'
             elif not before or not (before == function or before.startswith(function) and before.endswith('@jump-patch')
-                                    or not inside and patch['StandsIn'] and before.startswith('hook_')):
+                                    or not inside and patch['StandsIn'] and before.startswith('hook_') or before == 'shared@jump-patch'):
                 wrong = 'the function is ' + str(before)
             elif inside and not (frames[0][0] or '').endswith('@jump-patch'):
                 wrong = 'the stub is ' + str(frames[0][0])
