@@ -18,21 +18,30 @@ import (
 // itself, in a mode of it, and gives the names of its cases.
 func (s *session) patchedProgram(mode string, flags ...string) (program string, cases []string, v *server) {
 	s.Helper()
-	const folder = "../unwind/testdata/"
-	source, err := os.ReadFile(folder + "sites.S")
+	source, err := os.ReadFile(patchers + "sites.S")
 	if err != nil {
 		s.Fatal(err)
 	}
 	for _, match := range regexp.MustCompile(`(?m)^\t(?:RR_)?CASE\t(\w+),`).FindAllSubmatch(source, -1) {
 		cases = append(cases, string(match[1]))
 	}
+	program, v = s.patcher(mode, append([]string{patchers + "patches.c", patchers + "sites.S", "-lpthread"}, flags...)...)
+	return program, cases, v
+}
+
+// patchers is the folder of programs that patch themselves.
+const patchers = "../unwind/testdata/"
+
+// patcher starts a server with a program that gcc makes, in a mode of it.
+func (s *session) patcher(mode string, arguments ...string) (program string, v *server) {
+	s.Helper()
 	program = filepath.Join(s.TempDir(), "patches")
-	arguments := append([]string{"-g", "-O2", "-o", program, folder + "patches.c", folder + "sites.S", "-lpthread"}, flags...)
+	arguments = append([]string{"-g", "-O2", "-o", program}, arguments...)
 	if out, err := exec.Command(need(s.T, "gcc"), arguments...).CombinedOutput(); err != nil {
 		s.Fatalf("gcc: %v\n%s", err, out)
 	}
 	v, _ = s.serveIn(append([]string{"127.0.0.1:0", program}, strings.Fields(mode)...)...)
-	return program, cases, v
+	return program, v
 }
 
 // walked runs a script that steps through the stubs of a program that a server has
@@ -109,7 +118,26 @@ func TestJumpPatchWalk(t *testing.T) {
 	}
 }
 
-// TestJumpPatchWalkLLDB does the same in lldb.
+// TestJumpPatchWalkShared steps through stubs that several sites share. Patched one
+// by one, what is described of the first site's is made right for the second's.
+func TestJumpPatchWalkShared(t *testing.T) {
+	gnuLacks(t, "it knows nothing of jump patches")
+	notAgain(t, "jump patches are looked for in 64-bit programs only")
+	cases := []string{"called1", "called2", "inside16", "inside48", "numbered1", "numbered2"}
+	for _, mode := range []string{"", "late"} {
+		t.Run("mode "+mode, func(t *testing.T) {
+			s := newSession(t)
+			program, v := s.patcher(mode, patchers+"shared.c", patchers+"shared.S")
+			environment := []string{"PROGRAM=" + program, "SERVER=" + v.address(), "SETUP=set debuginfod enabled off\nset sysroot /"}
+			if mode == "late" {
+				environment = append(environment, "LATE=1")
+			}
+			s.right(cases, s.walked(cases, environment, need(t, "gdb"), "-nx", "--batch", "-x", patchers+"walk.py"), nil)
+		})
+	}
+}
+
+// TestJumpPatchWalkLLDB does in lldb what TestJumpPatchWalk does in gdb.
 func TestJumpPatchWalkLLDB(t *testing.T) {
 	gnuLacks(t, "it knows nothing of jump patches")
 	notAgain(t, "jump patches are looked for in 64-bit programs only")

@@ -72,6 +72,8 @@ type patch struct {
 type File struct {
 	Path string // absolute
 	Base uint64 // what its addresses are relative to: its load address
+	// extents are the addresses of its sections, in their order.
+	extents []unwind.Extent
 }
 
 // NewSet makes an empty set. The name becomes a part of names of files; hints are
@@ -289,54 +291,80 @@ func (s *Set) become(patches []*patch, process *snapshot) (bool, error) {
 		p.changed = false
 	}
 	s.patches = patches
-	changed := len(stale) > 0
+	var made *image.Image
 	var failures []error
+	for {
+		var regions []*unwind.Region
+		for _, p := range patches {
+			if (p.image == nil || stale[p.image]) && p.known() {
+				regions = append(regions, p.regions...)
+			}
+		}
+		if made = nil; len(regions) == 0 {
+			break
+		}
+		var err error
+		if made, err = image.Write(regions, process.Memory); err != nil {
+			failures = append(failures, fmt.Errorf("the file that describes the jump patches can't be made: %w", err))
+			break
+		}
+		// A debugger that finds two files at an address takes either one.
+		more := false
+		for _, f := range s.images {
+			if !stale[f] && overlap(f.extents, made.Extents) {
+				stale[f], more = true, true
+			}
+		}
+		if !more {
+			break
+		}
+	}
+	changed := len(stale) > 0
 	s.images = slices.DeleteFunc(s.images, func(f *File) bool {
 		if stale[f] {
 			failures = append(failures, os.Remove(f.Path))
 		}
 		return stale[f]
 	})
-	var batch []*patch
-	var regions []*unwind.Region
-	for _, p := range patches {
-		if p.image != nil && !stale[p.image] {
-			continue
+	var file *File
+	if made != nil {
+		s.made++
+		path, err := s.folder.write(fmt.Sprintf("%s.%d", s.name, s.made), made.Content)
+		if failures = append(failures, err); err == nil {
+			file = &File{Path: path, Base: made.Base, extents: made.Extents}
+			s.images = append(s.images, file)
+			changed = true
 		}
-		p.image = nil
-		for _, r := range p.regions {
-			if r.Known() > 0 {
-				batch = append(batch, p)
-				regions = append(regions, p.regions...)
-				break
+	}
+	for _, p := range patches {
+		if p.image == nil || stale[p.image] {
+			if p.image = nil; p.known() {
+				p.image = file
 			}
 		}
 	}
-	if len(batch) == 0 {
-		return changed, errors.Join(failures...)
-	}
-	file, err := s.write(regions, process)
-	if err != nil {
-		return changed, errors.Join(append(failures, err)...)
-	}
-	for _, p := range batch {
-		p.image = file
-	}
-	s.images = append(s.images, file)
-	return true, errors.Join(failures...)
+	return changed, errors.Join(failures...)
 }
 
-func (s *Set) write(regions []*unwind.Region, process *snapshot) (*File, error) {
-	made, err := image.Write(regions, process.Memory)
-	if err != nil {
-		return nil, fmt.Errorf("the file that describes the jump patches can't be made: %w", err)
+// known tells whether there is something to describe.
+func (p *patch) known() bool {
+	return slices.ContainsFunc(p.regions, func(r *unwind.Region) bool { return r.Known() > 0 })
+}
+
+// overlap tells whether two lists of extents, which are in the order of addresses,
+// have some in common.
+func overlap(a, b []unwind.Extent) bool {
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0].End <= b[0].Start:
+			a = a[1:]
+		case b[0].End <= a[0].Start:
+			b = b[1:]
+		default:
+			return true
+		}
 	}
-	s.made++
-	path, err := s.folder.write(fmt.Sprintf("%s.%d", s.name, s.made), made.Content)
-	if err != nil {
-		return nil, err
-	}
-	return &File{Path: path, Base: made.Base}, nil
+	return false
 }
 
 // Clear removes the files.
