@@ -224,11 +224,11 @@ func (d *derivation) rows() {
 			}
 			m := &rowMaker{state: s}
 			m.row.Start, m.row.End = n.pc, n.end()
-			make := d.make
+			makeRow := d.make
 			if d.general {
-				make = d.makeGeneral
+				makeRow = d.makeGeneral
 			}
-			if make(m, n.pc) {
+			if makeRow(m, n.pc) {
 				in.Row = m.row
 				in.Assumptions = m.assumed &^ r.Shape.keeps()
 				if r.Moved {

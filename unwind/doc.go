@@ -9,10 +9,11 @@
 //
 //   - [Find] compares the text of a [Process] with the files it came from and
 //     gives every [Patch] that leads into anonymous executable memory, or to a
-//     file's code that goes there by itself.
+//     file's code that goes there by itself, to copies of the displaced instructions.
 //   - [Derive] follows a stub's instructions with an abstract state and gives a
 //     [Region]: for each instruction the row of call frame information that
 //     holds there, with its [Confidence].
+//   - [Settle] makes rows of code that several stubs share right for all of them.
 //   - [At] gives the patch at a site that is known to be one, and [Follow] the
 //     regions of what a patcher tells by a [Hint].
 //   - Package image writes regions as an ELF file that gdb and lldb load like

@@ -32,8 +32,8 @@ type Patch struct {
 	// Hops are the addresses of jumps in the program's text, away from the
 	// site, that lead from it to the stub.
 	Hops []uint64
-	// Moved says that the site leads to code of another file, which goes to the
-	// Target, where the displaced instructions are, by itself.
+	// Moved says that the site leads to a file's code, which goes to the Target,
+	// where the displaced instructions are, by itself.
 	Moved bool
 	// Path is the file of the mapping in which the site is.
 	Path string
