@@ -31,6 +31,8 @@ import (
 //   - Nothing is run-length encoded: Delve does not decode that in binary data.
 //   - execve is reported without having been asked for.
 //   - The kill of what is debugged is answered.
+//   - An interrupt is for the resumption under way, whatever it is, and for no later
+//     one.
 //   - "?" is not answered while the program runs: Delve sends it after ten seconds
 //     of silence, in case that the stop was forgotten, and takes any answer for a
 //     stop.

@@ -92,6 +92,11 @@ func (s *session) resume() (rsp.Reply, error) {
 	if reply, held := s.release(); held {
 		return reply, nil
 	}
+	if s.lldb() && !s.table.NonStop() {
+		if err := s.table.ForgetInterrupt(); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.table.Resume(s.decide); err != nil {
 		return nil, err
 	}
@@ -160,6 +165,16 @@ func (s *session) resumeOld(request *rsp.Resume) (rsp.Reply, error) {
 		return s.steerLLDB()
 	}
 	return s.resume()
+}
+
+// interrupt has what runs stop. A client of LLDB's kind means what it has resumed,
+// and only the stop of that: an interrupt that crosses another stop, as one does
+// that lldb sends to get a packet in between, is not for the next resumption.
+func (s *session) interrupt() error {
+	if s.lldb() {
+		return s.table.Insist()
+	}
+	return s.table.Interrupt()
 }
 
 func (s *session) ctrlC(*rsp.CtrlC) (rsp.Reply, error) {

@@ -156,7 +156,7 @@ func (s *session) serve() error {
 		if input.Kind != rsp.Packet {
 			// The person pressed the key between two packets that resume;
 			// gdb waits for the stop that the next one ends in.
-			if err := s.table.Interrupt(); err != nil {
+			if err := s.interrupt(); err != nil {
 				return err
 			}
 			continue
@@ -397,7 +397,7 @@ func (s *session) inputWhileRunning(readable bool) error {
 func (s *session) takeWhileRunning(input rsp.Input) error {
 	s.server.options.Connections.Debug("input while the program runs", "kind", input.Kind)
 	if input.Kind == rsp.Interrupt {
-		return s.table.Interrupt()
+		return s.interrupt()
 	}
 	request, err := s.parser.Parse(input.Payload)
 	if err != nil {
@@ -408,7 +408,7 @@ func (s *session) takeWhileRunning(input rsp.Input) error {
 		if err := s.sendWhileRunning(rsp.OK{}); err != nil {
 			return err
 		}
-		return s.table.Interrupt()
+		return s.interrupt()
 	case *rsp.Kill:
 		if err := s.table.StopAll(); err != nil {
 			return err

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"rspd/rsp"
 	"rspd/test/inferiors"
 )
@@ -305,4 +307,46 @@ func littleEndian(digits string) string {
 		bytes.WriteString(number[i : i+2])
 	}
 	return bytes.String()
+}
+
+// TestLLDBInterruptIsForWhatRuns interrupts the step of a child that blocks in a
+// system call while its parent is stopped. One interrupt has to do: lldb sends one.
+func TestLLDBInterruptIsForWhatRuns(t *testing.T) {
+	gnuLacks(t, "it does not know the dialect")
+	s := newSession(t)
+	v := s.launch(native(t, "processes.c", inferiors.NoPIE), "2")
+	c := s.client(v, strings.Split(lldbFeatures, ";")...)
+	c.must("QThreadSuffixSupported")
+	fork, is := c.resume("c").(*rsp.StopReply)
+	if !is || fork.Reason != rsp.StopFork {
+		t.Fatalf("%+v instead of a fork", fork)
+	}
+	child := fork.Child
+	for _, action := range []string{"c", "s"} {
+		c.send("vCont;" + action + ":" + child.String())
+		s.eventually("the child waits for its parent", func() bool {
+			call, _ := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", child.PID))
+			return strings.HasPrefix(string(call), fmt.Sprint(unix.SYS_READ, " ")) && strings.HasPrefix(statusField(child.PID, "State"), "S")
+		})
+		c.interrupt()
+		// The step may end because the system call did.
+		if stop, is := c.stop().(*rsp.StopReply); !is || stop.Thread != child {
+			t.Fatalf("%s ends in %+v", action, stop)
+		}
+	}
+}
+
+// TestLLDBInterruptIsNotKept sends an interrupt that finds the program stopped. The
+// next resumption is not to end by it.
+func TestLLDBInterruptIsNotKept(t *testing.T) {
+	gnuLacks(t, "it does not know the dialect")
+	s := newSession(t)
+	v := s.launch(native(t, "fork.c", inferiors.NoPIE), "twice")
+	c := s.client(v, lldbFeatures[:strings.IndexByte(lldbFeatures, ';')])
+	c.must("QThreadSuffixSupported")
+	c.must("QPassSignals:11")
+	c.interrupt()
+	if end := c.ask("c"); end != "W00" {
+		t.Errorf("the program ends with %s", end)
+	}
 }

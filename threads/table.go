@@ -84,7 +84,7 @@ type Table struct {
 	unsettled      bool
 	// interrupted says that the client asked for a stop.
 	interrupted bool
-	// insisting says that it has asked twice.
+	// insisting says that it has asked twice, or by Insist.
 	insisting bool
 	// latest is the process that was launched or attached to last.
 	latest int

@@ -355,6 +355,13 @@ func (t *Table) Interrupt() error {
 	return t.interruptOne()
 }
 
+// Insist is Interrupt for a client that means what it has let run, be that a step
+// in a process other than the latest.
+func (t *Table) Insist() error {
+	t.insisting = true
+	return t.interruptOne()
+}
+
 func (t *Table) interruptOne() error {
 	var target, held *LWP
 	last, best := t.lwps[t.turn], -1
