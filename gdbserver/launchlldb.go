@@ -17,7 +17,7 @@ import (
 func (s *session) launchArguments(request *rsp.LaunchArguments) (rsp.Reply, error) {
 	startup := &s.server.startup
 	startup.Program, startup.Arguments = request.Arguments[0], quoteAll(request.Arguments[1:])
-	process, err := s.server.launch()
+	process, err := s.server.launch(s.gone)
 	s.extended.launchFailure = err
 	if err != nil {
 		return nil, s.launchFailure(err)
@@ -60,11 +60,7 @@ func (s *session) attachNamed(request *rsp.AttachNamed) (rsp.Reply, error) {
 			return nil, err
 		}
 	}
-	process, err := s.server.attach(pid)
-	if err != nil {
-		return nil, err
-	}
-	return s.begin(process)
+	return s.attachTo(pid)
 }
 
 // lookInterval is how often the processes are looked at for a new one. Nothing
@@ -92,7 +88,7 @@ func (s *session) awaitProcess(program string, known []int) (int, error) {
 		poll := []unix.PollFd{{Fd: int32(s.line.Fd()), Events: unix.POLLIN | unix.POLLRDHUP}}
 		if n, err := unix.Poll(poll, int(lookInterval/time.Millisecond)); err != nil && err != unix.EINTR {
 			return 0, err
-		} else if n > 0 || s.server.quitting.Load() {
+		} else if n > 0 || s.conn.Pending() || s.server.quitting.Load() {
 			return 0, refusal("the waiting for %s was ended", program)
 		}
 	}

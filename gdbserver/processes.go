@@ -131,7 +131,7 @@ func (s *session) restart(*rsp.Restart) (rsp.Reply, error) {
 	if s.server.startup.Program == "" {
 		return nil, nil
 	}
-	process, err := s.server.launch()
+	process, err := s.server.launch(s.gone)
 	if err != nil {
 		s.server.printf("%v\n", err)
 		return nil, nil
@@ -154,7 +154,7 @@ func (s *session) run(request *rsp.Run) (rsp.Reply, error) {
 	} else {
 		startup.Arguments = quoteAll(request.Arguments)
 	}
-	process, err := s.server.launch()
+	process, err := s.server.launch(s.gone)
 	s.extended.launchFailure = err
 	if err != nil {
 		return nil, s.launchFailure(err)
@@ -165,8 +165,10 @@ func (s *session) run(request *rsp.Run) (rsp.Reply, error) {
 	return s.begin(process)
 }
 
-func (s *session) attach(request *rsp.Attach) (rsp.Reply, error) {
-	process, err := s.server.attach(request.PID)
+func (s *session) attach(request *rsp.Attach) (rsp.Reply, error) { return s.attachTo(request.PID) }
+
+func (s *session) attachTo(pid int) (rsp.Reply, error) {
+	process, err := s.server.attach(pid)
 	if err != nil {
 		return nil, err
 	}

@@ -106,9 +106,23 @@ func (s *session) resume() (rsp.Reply, error) {
 	return s.awaitStop()
 }
 
+// endUntold tells whether the process that the client means to resume has ended and
+// the client does not know: it was killed, and seen to be by another request.
+func (s *session) endUntold() bool {
+	pid := s.resumed.PID
+	if pid <= 0 {
+		pid = s.general.PID
+	}
+	return s.table.Process(pid) == nil && s.table.Untold(pid) != nil
+}
+
 // resumeOld answers c, C, s and S: the thread that Hc chose gets the signal
 // and the step, and unless it was one thread the others run too.
 func (s *session) resumeOld(request *rsp.Resume) (rsp.Reply, error) {
+	if s.endUntold() {
+		s.actions = s.actions[:0]
+		return s.resume()
+	}
 	lwp, err := s.find(s.resumed)
 	if err != nil {
 		return nil, err

@@ -217,7 +217,7 @@ func (s *Server) linger() error {
 // an ENOENT if there is no such program.
 func (s *Server) Launch(arguments []string) error {
 	s.startup.Program, s.startup.Arguments = arguments[0], quoteAll(arguments[1:])
-	_, err := s.launch()
+	_, err := s.launch(nil)
 	return err
 }
 

@@ -338,7 +338,7 @@ func (s *session) awaitStop() (rsp.Reply, error) {
 	if err := s.inputWhileRunning(false); err != nil {
 		return nil, err
 	}
-	for {
+	for !s.table.Over() {
 		stop, err := s.table.Wait()
 		switch {
 		case errors.Is(err, ptrace.ErrInput):
@@ -358,7 +358,12 @@ func (s *session) awaitStop() (rsp.Reply, error) {
 			return s.stopped(stop), nil
 		}
 	}
+	// The client has let go of, or ended, all that it had waited for.
+	return nil, nil
 }
+
+// gone tells whether nobody waits for an answer any more.
+func (s *session) gone() bool { return s.server.quitting.Load() || host.HungUp(s.line.Fd()) }
 
 func (s *session) inputReady() bool { return wouldRead(s.line.Fd()) }
 

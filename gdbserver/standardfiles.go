@@ -17,8 +17,8 @@ func (s *session) setStandardFile(request *rsp.SetStandardFile) (rsp.Reply, erro
 
 // openFiles gives a program its descriptors. The function that it returns closes
 // what was opened for it, once it has been launched. The terminal is nil unless
-// one was made.
-func (u *Startup) openFiles(program *ptrace.Program) (terminal *pseudoterminal, done func(), err error) {
+// one was made. Gone is that of host.OpenWaiting.
+func (u *Startup) openFiles(program *ptrace.Program, gone func() bool) (terminal *pseudoterminal, done func(), err error) {
 	var opened []*os.File
 	closeAll := func() {
 		for _, file := range opened {
@@ -36,7 +36,7 @@ func (u *Startup) openFiles(program *ptrace.Program) (terminal *pseudoterminal, 
 			*target = file
 		}
 	}
-	named, err := u.files.Open(targets)
+	named, err := u.files.Open(targets, gone)
 	if err != nil {
 		closeAll()
 		if terminal != nil {

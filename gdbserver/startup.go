@@ -157,7 +157,7 @@ func (u *Startup) command() (ptrace.Program, int, error) {
 	return program, further, nil
 }
 
-func (s *Server) launch() (*threads.Process, error) {
+func (s *Server) launch(gone func() bool) (*threads.Process, error) {
 	program, further, err := s.startup.command()
 	if err != nil {
 		return nil, err
@@ -166,7 +166,7 @@ func (s *Server) launch() (*threads.Process, error) {
 		s.terminal = takeForeground(s.startup.Errors)
 	}
 	program.Terminal = s.terminal.file()
-	terminal, done, err := s.startup.openFiles(&program)
+	terminal, done, err := s.startup.openFiles(&program, gone)
 	if err != nil {
 		s.terminal.giveBack()
 		return nil, err

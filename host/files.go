@@ -123,6 +123,9 @@ func (c *Client) fileMD5(request *rsp.FileQuestion) (rsp.Reply, error) {
 		return rsp.Text("F,x"), nil
 	}
 	defer c.Files.Close(descriptor)
+	if stat, err := c.Files.Fstat(descriptor); err != nil || stat.Mode&unix.S_IFMT != unix.S_IFREG {
+		return rsp.Text("F,x"), nil
+	}
 	sum := md5.New()
 	buffer := make([]byte, 1<<16)
 	for offset := int64(0); ; {

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -28,12 +27,16 @@ type module struct {
 
 // describeModule reads a file. Its UUID is the build id, empty where it has none.
 func describeModule(path string) (module, error) {
-	file, err := elf.Open(path)
+	opened, err := openRegular(path)
 	if err != nil {
 		return module{}, err
 	}
-	defer file.Close()
-	info, err := os.Stat(path)
+	defer opened.Close()
+	file, err := elf.NewFile(opened)
+	if err != nil {
+		return module{}, err
+	}
+	info, err := opened.Stat()
 	if err != nil {
 		return module{}, err
 	}
@@ -117,7 +120,7 @@ func moduleInfo(_ *Client, request *rsp.ModuleInfo) (rsp.Reply, error) {
 
 // checksum is the MD5 sum of a file in hex.
 func checksum(path string) (string, error) {
-	file, err := os.Open(path)
+	file, err := openRegular(path)
 	if err != nil {
 		return "", err
 	}

@@ -77,8 +77,9 @@ func (f *StandardFiles) Set(request *rsp.SetStandardFile) {
 
 // Open puts the files that are named into the places of the three descriptors and
 // returns them to be closed once the program has been started; what it had opened
-// before an error is closed.
-func (f *StandardFiles) Open(places [3]**os.File) (opened []*os.File, err error) {
+// before an error is closed. A wait for the other end of a named pipe is given up
+// when gone reports true.
+func (f *StandardFiles) Open(places [3]**os.File, gone func() bool) (opened []*os.File, err error) {
 	for i, name := range f {
 		if name == "" {
 			continue
@@ -91,7 +92,7 @@ func (f *StandardFiles) Open(places [3]**os.File) (opened []*os.File, err error)
 		if i > 0 {
 			flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 		}
-		file, err := os.OpenFile(name, flags|unix.O_NOCTTY, 0o666)
+		file, err := OpenWaiting(name, flags|unix.O_NOCTTY, 0o666, gone)
 		if err != nil {
 			for _, file := range opened {
 				_ = file.Close()

@@ -69,7 +69,7 @@ func (s *Session) start(arguments []string) (*host.Process, error) {
 	}
 	defer null.Close()
 	input, output, errors := null, os.Stdout, os.Stderr
-	opened, err := s.startup.files.Open([3]**os.File{&input, &output, &errors})
+	opened, err := s.startup.files.Open([3]**os.File{&input, &output, &errors}, s.options.Gone)
 	if err != nil {
 		return nil, err
 	}

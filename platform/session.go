@@ -57,6 +57,9 @@ type Options struct {
 	// Debugged is a program and its arguments that is debugged from the
 	// beginning; nil for none.
 	Debugged []string
+	// Gone tells whether nobody waits for an answer any more: the client has
+	// gone, or the platform is to end. nil never does.
+	Gone func() bool
 }
 
 // Session is the time of one client.

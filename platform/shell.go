@@ -43,9 +43,27 @@ func (s *Session) shell(request *rsp.Shell) (rsp.Reply, error) {
 	return s.runShell(request.Command, request.Directory, timeout)
 }
 
+// lookInterval is how often it is looked whether the client still waits.
+const lookInterval = 50 * time.Millisecond
+
+// cancelWhenGone ends a command that nobody waits for any more.
+func (s *Session) cancelWhenGone(ctx context.Context, cancel func()) {
+	for s.options.Gone != nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(lookInterval):
+		}
+		if s.options.Gone() {
+			cancel()
+		}
+	}
+}
+
 func (s *Session) runShell(text, directory string, timeout time.Duration) (*rsp.ShellResult, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
+	go s.cancelWhenGone(ctx, cancel)
 	command := exec.CommandContext(ctx, shellPath, "-c", text)
 	command.Dir = directory
 	command.WaitDelay = shellDelay

@@ -145,6 +145,10 @@ func (c *Conn) ReceiveReady(readable bool) (Input, bool, error) {
 	return c.decode()
 }
 
+// Pending reports whether something was read that Receive has not returned yet, be
+// it a whole input or not.
+func (c *Conn) Pending() bool { return c.start < c.end }
+
 // fill reads once more into the buffer.
 func (c *Conn) fill() error {
 	if c.start == c.end {

@@ -2,7 +2,9 @@ package test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -348,5 +350,101 @@ func TestLLDBInterruptIsNotKept(t *testing.T) {
 	c.interrupt()
 	if end := c.ask("c"); end != "W00" {
 		t.Errorf("the program ends with %s", end)
+	}
+}
+
+// launchSleeping has a server launch a program that waits, as LLDB's clients do.
+func launchSleeping(s *session, c *client) *rsp.StopReply {
+	s.Helper()
+	words := []string{native(s.T, "threads.c", inferiors.PIE), "1", "hold"}
+	for i, word := range words {
+		words[i] = fmt.Sprintf("%d,%d,%x", 2*len(word), i, word)
+	}
+	c.must("A" + strings.Join(words, ","))
+	stop, err := rsp.ParseStop([]byte(c.ask("?")))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return stop.(*rsp.StopReply)
+}
+
+// TestLLDBEndSeenByAnotherRequest has a request fail because the program was killed.
+// Its end is told when the client resumes it, in whatever way.
+func TestLLDBEndSeenByAnotherRequest(t *testing.T) {
+	gnuLacks(t, "it does not know the dialect")
+	for _, packet := range []string{"c", "s", "C05", "vCont;c", "vCont;c:%v"} {
+		s := sequentialSession(t)
+		v := s.serve([]string{"gdbserver"})
+		c := s.client(v, strings.Split(lldbFeatures, ";")...)
+		pid := launchSleeping(s, c).Thread.PID
+		if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		if reply := c.ask("_M1000,rw"); !strings.HasPrefix(reply, "E") {
+			t.Errorf("a program that was killed has new memory: %s", reply)
+		}
+		want := fmt.Sprintf("X09;process:%x", pid)
+		if reply := c.ask(strings.ReplaceAll(packet, "%v", leader(pid).String())); reply != want {
+			t.Errorf("%s is answered %s", packet, reply)
+		}
+	}
+}
+
+// TestLLDBLeavesWhatRuns lets go of a program, or ends it, while it runs. There is
+// one answer, and none for the stop that does not come any more.
+func TestLLDBLeavesWhatRuns(t *testing.T) {
+	gnuLacks(t, "it does not know the dialect")
+	for _, packet := range []string{"D", "D;%x", "vKill;%x"} {
+		s := sequentialSession(t)
+		v := s.serve([]string{"gdbserver"})
+		c := s.client(v, strings.Split(lldbFeatures, ";")...)
+		pid := launchSleeping(s, c).Thread.PID
+		c.send("c")
+		c.must(strings.ReplaceAll(packet, "%x", fmt.Sprintf("%x", pid)))
+		if reply := c.ask("qEcho:one"); reply != "qEcho:one" {
+			t.Errorf("after %s: %s", packet, reply)
+		}
+	}
+}
+
+// TestLLDBAttachByNameInNonStop finds the process stopped that it has attached to.
+func TestLLDBAttachByNameInNonStop(t *testing.T) {
+	gnuLacks(t, "it does not know the dialect")
+	s := newSession(t)
+	program := ownCopy(t, native(t, "threads.c", inferiors.PIE))
+	p := s.start(program, "2", "hold")
+	p.stdout.wait(t, "ready\n")
+	c := s.client(s.serve([]string{"gdbserver"}), strings.Split(lldbFeatures, ";")...)
+	c.must("QNonStop:1")
+	stop, err := rsp.ParseStop([]byte(c.ask("vAttachName;" + rsp.HexText(filepath.Base(program)))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reply := c.ask("g"); strings.HasPrefix(reply, "E") {
+		t.Errorf("the registers of %v: %s", stop, reply)
+	}
+	c.must("D")
+}
+
+// TestLLDBWaitingForAProcessEnds interrupts the wait for a process, by an interrupt
+// that comes together with the request.
+func TestLLDBWaitingForAProcessEnds(t *testing.T) {
+	gnuLacks(t, "it does not know the dialect")
+	s := newSession(t)
+	v := s.serve([]string{"gdbserver"})
+	conn, err := net.Dial("tcp", v.address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	frame := fmt.Sprintf("vAttachWait;%x", "no-such-program")
+	frame = fmt.Sprintf("$%s#%02x\x03", frame, rsp.Checksum([]byte(frame)))
+	if _, err := conn.Write([]byte(frame)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if reply, err := rsp.NewClient(conn).Receive(ctx); err != nil || !strings.HasPrefix(reply, "E") {
+		t.Error(reply, err)
 	}
 }

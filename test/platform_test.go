@@ -466,3 +466,24 @@ func freePorts(t *testing.T) int {
 	t.Fatal("no ports are free")
 	return 0
 }
+
+// TestPlatformShellOfNobody ends a command that nobody waits for any more: the
+// client has gone, or the platform is told to end.
+func TestPlatformShellOfNobody(t *testing.T) {
+	for _, ended := range []string{"client", "server"} {
+		t.Run(ended, func(t *testing.T) {
+			s := newSession(t)
+			v := s.platform("--allow-shell")
+			c := s.client(v)
+			begun := filepath.Join(t.TempDir(), "begun")
+			c.send(fmt.Sprintf("qPlatform_shell:%x,fffffffe", "sleep 1000 & echo >"+begun+"; wait"))
+			s.eventually("the command has begun", func() bool { _, err := os.Stat(begun); return err == nil })
+			if ended == "client" {
+				c.vanish()
+				s.eventually("only the platform is left", func() bool { return slices.Equal(s.marked(), []int{v.pid}) })
+			}
+			v.end(t)
+			s.nothingLeft()
+		})
+	}
+}

@@ -12,10 +12,12 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
 	"rspd/gdbserver"
+	"rspd/host"
 	"rspd/platform"
 )
 
@@ -212,9 +214,9 @@ func (o platformOptions) tellSocket(listener *Listener) error {
 // servePlatform serves one client.
 func servePlatform(o platformOptions, logs *logs, connection *Connection, signals *ender) error {
 	var ending sync.Once
-	quit := false
+	var quit atomic.Bool
 	signals.add(func() {
-		ending.Do(func() { quit = true })
+		ending.Do(func() { quit.Store(true) })
 		connection.Close()
 	})
 	session, err := platform.NewSession(connection, platform.Options{
@@ -222,17 +224,18 @@ func servePlatform(o platformOptions, logs *logs, connection *Connection, signal
 		Ports: o.ports, PortOffset: o.portOffset, Debugged: o.program,
 		Listen:   func(port int) (platform.Endpoint, error) { return listenBeside(connection, port) },
 		Debugger: o.debugger,
+		Gone:     func() bool { return quit.Load() || host.HungUp(connection.Fd()) },
 	})
 	if err != nil {
 		return err
 	}
 	err = session.Serve()
 	ending.Do(func() {})
-	if quit {
+	if quit.Load() {
 		err = nil // what a closed connection reads as
 	}
 	connection.Close()
-	return errors.Join(err, session.Close(quit))
+	return errors.Join(err, session.Close(quit.Load()))
 }
 
 // debugger is this program as a server that debugs. It reports what this one
