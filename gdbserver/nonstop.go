@@ -132,6 +132,23 @@ func (s *session) receive() (rsp.Input, error) {
 			}
 		}
 	}
+	return s.receiveInBackground()
+}
+
+// receiveInBackground waits for the client's next input in all-stop. What the
+// program has written to its terminal stays there until the program runs: only
+// then the client takes it.
+func (s *session) receiveInBackground() (input rsp.Input, err error) {
+	if s.server.programTerminal != nil && s.table.Background() {
+		if err := s.server.tracer.WatchInput(s.line.Fd()); err != nil {
+			return rsp.Input{}, err
+		}
+		defer func() {
+			if watching := s.watch(); err == nil {
+				err = watching
+			}
+		}()
+	}
 	for readable := false; !s.table.NonStop() && s.table.Background(); {
 		input, whole, err := s.conn.ReceiveReady(readable)
 		if whole || err != nil {

@@ -448,3 +448,42 @@ func TestLLDBWaitingForAProcessEnds(t *testing.T) {
 		t.Error(reply, err)
 	}
 }
+
+// TestLLDBOutputWaits has the terminal of a stopped program hold output, the echo of
+// its input, while the server keeps an eye on a child that was let go. That is no
+// reason to look for it again and again.
+func TestLLDBOutputWaits(t *testing.T) {
+	gnuLacks(t, "it has no terminal for the program")
+	s := newSession(t)
+	v := s.serve([]string{"gdbserver"})
+	c := s.client(v, lldbFeatures[:strings.IndexByte(lldbFeatures, ';')])
+	c.must("QThreadSuffixSupported")
+	program := native(t, "sharer.c", inferiors.PIE)
+	c.must(fmt.Sprintf("A%d,0,%x", 2*len(program), program))
+	if stop, is := c.resume("c").(*rsp.StopReply); !is || stop.Signal != rsp.Signal(unix.SIGUSR1) {
+		t.Fatalf("%+v", stop)
+	}
+	c.must("I610a")
+	// The first number is the time that the thread that traces was on a processor.
+	spent := func() string {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", v.pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	before, asleep := spent(), 0
+	s.eventually("the server sleeps for a second", func() bool {
+		time.Sleep(50 * time.Millisecond)
+		now := spent()
+		if asleep++; now != before {
+			asleep = 0
+		}
+		before = now
+		return asleep == 20
+	})
+	c.send("c")
+	if reply, err := c.within(c.conn.Receive); err != nil || reply != "O"+rsp.HexText("a\r\n") {
+		t.Error(reply, err)
+	}
+}
