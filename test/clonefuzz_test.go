@@ -27,7 +27,7 @@ import (
 )
 
 var (
-	cloneSeed       = flag.Uint64("seed", 0, "the first case of TestCloneFuzz; by itself the only one")
+	cloneSeed       = flag.Uint64("seed", 0, "the first case of TestCloneFuzz, and the one of TestLLDBRandom; by itself the only one")
 	cloneTime       = flag.Duration("for", 0, "how long TestCloneFuzz goes on, 60s unless -seed is given, 5s with -short")
 	cloneEverything = flag.Bool("everything", false, "whether TestCloneFuzz has breakpoints, memory that is shared in every way, and processes detached and killed at random")
 	cloneOptions    = flag.String("options", "", "what TestCloneFuzz chooses from of the options in clones.c")
