@@ -324,11 +324,15 @@ func TestLLDBInterruptIsForWhatRuns(t *testing.T) {
 		t.Fatalf("%+v instead of a fork", fork)
 	}
 	child := fork.Child
+	read := unix.SYS_READ
+	if bits32 {
+		read = 3 // asm/unistd_32.h
+	}
 	for _, action := range []string{"c", "s"} {
 		c.send("vCont;" + action + ":" + child.String())
 		s.eventually("the child waits for its parent", func() bool {
 			call, _ := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", child.PID))
-			return strings.HasPrefix(string(call), fmt.Sprint(unix.SYS_READ, " ")) && strings.HasPrefix(statusField(child.PID, "State"), "S")
+			return strings.HasPrefix(string(call), fmt.Sprint(read, " ")) && strings.HasPrefix(statusField(child.PID, "State"), "S")
 		})
 		c.interrupt()
 		// The step may end because the system call did.
