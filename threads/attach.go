@@ -253,13 +253,10 @@ func (t *Table) Dying(pid int) bool {
 	return slices.ContainsFunc(process.lwps, func(lwp *LWP) bool { return t.kernel.Doomed(pid, lwp.TID) })
 }
 
-// forgetEnded drops the report of a process's end that the caller knows.
-func (t *Table) forgetEnded(pid int) (Stop, bool) {
-	for i, stop := range t.ended {
-		if stop.PID == pid && stop.Ended() {
-			t.ended = append(t.ended[:i:i], t.ended[i+1:]...)
-			return stop, true
-		}
-	}
-	return Stop{}, false
+// forgetEnded drops what is to be reported of a process that the caller knows to
+// be gone, and of its threads. The answer is whether the end was among it.
+func (t *Table) forgetEnded(pid int) bool {
+	end := slices.ContainsFunc(t.ended, func(stop Stop) bool { return stop.PID == pid && stop.Ended() })
+	t.ended = slices.DeleteFunc(t.ended, func(stop Stop) bool { return stop.PID == pid })
+	return end
 }

@@ -19,13 +19,18 @@ import (
 // without breakpoints until it executes a program. One that shares its memory
 // with another process that stays is not let go but stays traced, unseen.
 func (t *Table) Detach(process *Process) error {
-	return process.whileStopped(func() error { return t.detach(process) })
+	return process.whileStopped(func() error {
+		err := t.detach(process)
+		if err == nil {
+			t.forgetEnded(process.PID)
+		}
+		return err
+	})
 }
 
 func (t *Table) detach(process *Process) error {
 	if process.removed {
 		// It ended while the others were stopped.
-		t.forgetEnded(process.PID)
 		return nil
 	}
 	for _, lwp := range process.lwps {

@@ -76,3 +76,36 @@ func TestKilledInCall(t *testing.T) {
 		t.Errorf("the end: %v, %v", stop, err)
 	}
 }
+
+// TestKilledWithThreadEvents kills and lets go a process whose threads' ends are to
+// be reported: once it is gone for the client, nothing is told of its threads.
+func TestKilledWithThreadEvents(t *testing.T) {
+	for name, leave := range map[string]func(*Table, *Process) error{"kill": (*Table).Kill, "detach": (*Table).Detach} {
+		t.Run(name, func(t *testing.T) {
+			kernel := simulation.NewKernel(&simulation.Priority{}, []simulation.Program{{
+				{Operation: simulation.Clone, Argument: 3}, {Operation: simulation.Clone, Argument: 2}, {Operation: simulation.Pause},
+				{Operation: simulation.Exit},
+			}})
+			table := NewTable(simulated{kernel})
+			table.Events.Threads = true
+			process, err := table.Launch(ptrace.Program{Path: "0"}, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for len(table.ended) == 0 {
+				if err := table.Resume(func(*LWP) Action { return Action{Kind: Continue} }); err != nil {
+					t.Fatal(err)
+				}
+				if stop, err := table.Wait(); err != nil || stop.Kind != Created {
+					t.Fatalf("%v, %v", stop, err)
+				}
+			}
+			if err := leave(table, process); err != nil {
+				t.Fatal(err)
+			}
+			if !table.Over() {
+				t.Errorf("left to be told: %v\n%s", table.ended, strings.Join(kernel.Trace(), "\n"))
+			}
+		})
+	}
+}

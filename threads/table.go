@@ -142,10 +142,7 @@ func (t *Table) Over() bool { return len(t.processes) == t.unwatched && len(t.en
 // ForgetEnd drops the end of a process that the client was not told of yet and
 // need not be, since it wants to end or leave the process itself. The answer is
 // whether there was one.
-func (t *Table) ForgetEnd(pid int) bool {
-	_, found := t.forgetEnded(pid)
-	return found
-}
+func (t *Table) ForgetEnd(pid int) bool { return t.forgetEnded(pid) }
 
 func (t *Table) find(pid int) *Process {
 	for _, process := range t.processes {
