@@ -3,7 +3,6 @@ package ptrace
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -11,11 +10,12 @@ import (
 
 // Memory is the address space of one process, kept open so that it stays
 // readable when the thread that leads the process has ended. It is the memory
-// of the program that ran when it was opened: after execve, open it again.
+// of the program that ran when it was opened: after execve, open it again. Others
+// may go on in the one before, as a vfork child does whose creator's process
+// executed a program.
 //
 // Its methods may be called from any thread, also while the process runs.
 type Memory struct {
-	tid  int
 	file *os.File
 }
 
@@ -27,7 +27,7 @@ func OpenMemory(tid int) (*Memory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the memory of process %d: %w", tid, err)
 	}
-	return &Memory{tid: tid, file: os.NewFile(uintptr(descriptor), name)}, nil
+	return &Memory{file: os.NewFile(uintptr(descriptor), name)}, nil
 }
 
 // Close gives the descriptor back.
@@ -53,29 +53,13 @@ func (m *Memory) Read(address uint64, buffer []byte) (int, error) {
 	if len(buffer) == 0 {
 		return 0, nil
 	}
-	n := m.readVector(address, buffer)
-	if n < len(buffer) {
-		// process_vm_readv obeys the protection of pages; the file does not,
-		// and it outlives the leading thread.
-		n += m.readFile(address+uint64(n), buffer[n:])
-	}
+	// process_vm_readv(2) is no faster but for very many bytes, and reads the
+	// memory that the thread uses by then.
+	n := m.readFile(address, buffer)
 	if n == 0 {
 		return 0, &MemoryError{Address: address}
 	}
 	return n, nil
-}
-
-func (m *Memory) readVector(address uint64, buffer []byte) int {
-	local := unix.Iovec{Base: unsafe.SliceData(buffer)}
-	local.SetLen(len(buffer))
-	remote := unix.RemoteIovec{Base: uintptr(address), Len: len(buffer)}
-	n, _, errno := unix.RawSyscall6(unix.SYS_PROCESS_VM_READV, uintptr(m.tid),
-		uintptr(unsafe.Pointer(&local)), 1, uintptr(unsafe.Pointer(&remote)), 1, 0)
-	runtime.KeepAlive(buffer)
-	if errno != 0 {
-		return 0
-	}
-	return int(n)
 }
 
 func (m *Memory) readFile(address uint64, buffer []byte) int {

@@ -21,7 +21,6 @@ const underFilterEnv = "DOCTOR_TEST_REFUSE"
 
 var refusable = map[string]uint32{
 	"ptrace":              unix.SYS_PTRACE,
-	"process_vm_readv":    unix.SYS_PROCESS_VM_READV,
 	"openat2":             unix.SYS_OPENAT2,
 	"nothing that's used": unix.SYS_REBOOT,
 }
@@ -101,12 +100,9 @@ func TestUnderSeccompFilters(t *testing.T) {
 			"fail  seccomp              There is a filter, and ptrace doesn't work.",
 			"Debugging can't work here",
 		}},
-		{"process_vm_readv", 0, []string{
-			"warn  memory               process_vm_readv fails (operation not permitted)",
-			"Debugging works here, within the limits above.",
-		}},
 		{"openat2", 0, []string{
 			"warn  openat2              Not usable (operation not permitted)",
+			"Debugging works here, within the limits above.",
 		}},
 	} {
 		status, output := runUnderFilter(t, c.call)
@@ -154,7 +150,7 @@ func healthy() facts {
 func TestJudge(t *testing.T) {
 	noPtrace := func(f *facts) {
 		f.launch, f.seize, f.interrupt = unix.EPERM, errUntried, errUntried
-		f.xstateErr, f.processVMRead, f.memFile = errUntried, errUntried, errUntried
+		f.xstateErr, f.memFile = errUntried, errUntried
 		for i := range f.debugRegisters {
 			f.debugRegisters[i] = errUntried
 		}
@@ -194,7 +190,6 @@ func TestJudge(t *testing.T) {
 			}
 		}, "warn hardware breakpoints"},
 		{"no XSAVE", func(f *facts) { f.xstateErr = unix.ENODEV }, "warn registers"},
-		{"no process_vm_readv", func(f *facts) { f.processVMRead = unix.ENOSYS }, "warn memory"},
 		{"no /proc/PID/mem", func(f *facts) { f.memFile = unix.EACCES }, "fail memory"},
 		{"no openat2", func(f *facts) { f.openat2 = unix.ENOSYS }, "warn openat2"},
 		{"no /proc", func(f *facts) { f.procErr = unix.ENOENT }, "fail /proc"},

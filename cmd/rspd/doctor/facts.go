@@ -13,7 +13,6 @@ type facts struct {
 	debugRegisters [4]error
 	xstate         xstate
 	xstateErr      error
-	processVMRead  error // process_vm_readv(2)
 	memFile        error // read and write /proc/PID/mem
 
 	// yamaScope is kernel.yama.ptrace_scope, -1 where there is no Yama.

@@ -218,14 +218,10 @@ func judgeXstate(f facts) Finding {
 func judgeMemory(f facts) Finding {
 	const check = "memory"
 	switch {
-	case f.processVMRead == nil && f.memFile == nil:
-		return ok(check, "process_vm_readv and /proc/PID/mem work.")
+	case f.memFile == nil:
+		return ok(check, "/proc/PID/mem can be read and written.")
 	case errors.Is(f.memFile, errUntried):
 		return Finding{check, Warn, "Not tried, because ptrace doesn't work.", ""}
-	case f.memFile == nil:
-		return Finding{check, Warn,
-			fmt.Sprintf("process_vm_readv fails (%v): memory is read more slowly, by /proc/PID/mem.", f.processVMRead),
-			"A seccomp filter may forbid it: in a container, --cap-add=SYS_PTRACE."}
 	}
 	return Finding{check, Fail,
 		fmt.Sprintf("/proc/PID/mem can't be read and written (%v): no breakpoint can be set.", f.memFile),

@@ -166,7 +166,7 @@ const seizeOptions = unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK | unix.P
 // ever running one.
 func (f *facts) debugChild() {
 	f.launch, f.seize, f.interrupt = errUntried, errUntried, errUntried
-	f.xstateErr, f.processVMRead, f.memFile = errUntried, errUntried, errUntried
+	f.xstateErr, f.memFile = errUntried, errUntried
 	for i := range f.debugRegisters {
 		f.debugRegisters[i] = errUntried
 	}
@@ -219,7 +219,6 @@ func (f *facts) debugChild() {
 	}
 	f.debugRegisters = tryDebugRegisters(pid, stack)
 	f.xstate, f.xstateErr = readXstate(pid)
-	f.processVMRead = tryProcessVMRead(pid, stack)
 	f.memFile = tryMemFile(pid, stack)
 }
 
@@ -248,16 +247,6 @@ func ptrace(request int, pid int, address, data uintptr) error {
 		return errno
 	}
 	return nil
-}
-
-func tryProcessVMRead(pid int, address uintptr) error {
-	buf := make([]byte, 8)
-	local := []unix.Iovec{{Base: &buf[0], Len: uint64(len(buf))}}
-	n, err := unix.ProcessVMReadv(pid, local, []unix.RemoteIovec{{Base: address, Len: len(buf)}}, 0)
-	if err == nil && n != len(buf) {
-		err = fmt.Errorf("%d of %d bytes", n, len(buf))
-	}
-	return err
 }
 
 // tryMemFile reads a word and writes it back. The word is on the stack: the
