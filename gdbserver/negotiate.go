@@ -79,6 +79,7 @@ func (s *session) applyClient() {
 		s.table.Pass = ^keptByDelve
 	}
 	// What the last client wanted of them is not what this one does.
+	s.table.ForgetThreadEnds()
 	for _, process := range s.table.Processes() {
 		process.CatchSyscalls(threads.SyscallSet{})
 		for _, lwp := range process.LWPs() {

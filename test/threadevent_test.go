@@ -140,28 +140,35 @@ func TestThreadEventsExec(t *testing.T) {
 	}
 }
 
-// TestThreadEventsKilled: each thread ends by the signal that ends all.
-func TestThreadEventsKilled(t *testing.T) {
-	s := newSession(t)
-	e := s.threadEvents("threads.c", "5", "hold")
+// killed has the program make four threads, kills it, and returns the first reply.
+func (e *threadEvents) killed() rsp.Reply {
+	e.Helper()
 	for e.created < 4 {
 		e.take(e.resume("vCont;c"))
 	}
 	if err := e.client.Send(e.ctx, "vCont;c"); err != nil {
-		t.Fatal(err)
+		e.Fatal(err)
 	}
-	e.server.stdout.wait(t, "ready\n")
+	e.server.stdout.wait(e, "ready\n")
 	if err := syscall.Kill(e.server.inferior, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
+		e.Fatal(err)
 	}
 	text, err := e.client.Receive(e.ctx)
 	if err != nil {
-		t.Fatal(err)
+		e.Fatal(err)
 	}
 	reply, err := rsp.ParseStop([]byte(text))
 	if err != nil {
-		t.Fatal(err)
+		e.Fatal(err)
 	}
+	return reply
+}
+
+// TestThreadEventsKilled: each thread ends by the signal that ends all.
+func TestThreadEventsKilled(t *testing.T) {
+	s := newSession(t)
+	e := s.threadEvents("threads.c", "5", "hold")
+	reply := e.killed()
 	for !e.take(reply) {
 		reply = e.resume("vCont;c")
 	}
@@ -170,6 +177,23 @@ func TestThreadEventsKilled(t *testing.T) {
 	}
 	if len(e.exited) != 4 {
 		t.Errorf("%d of 4 threads are reported to end: %v", len(e.exited), e.exited)
+	}
+}
+
+// TestThreadEventsOfAnotherClient: who comes later has not asked for the ends that
+// the one before was not told of any more.
+func TestThreadEventsOfAnotherClient(t *testing.T) {
+	gnuLacks(t, "13.1 ends with the program when its client has gone")
+	s := newSession(t)
+	e := s.threadEvents("threads.c", "5", "hold")
+	if reply, ok := e.killed().(*rsp.ThreadExited); !ok {
+		t.Fatalf("the first reply is %#v", reply)
+	}
+	if err := e.client.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if reply, ok := s.packets(e.server, everyEvent).resume("vCont;c").(*rsp.Signaled); !ok || reply.Signal != rsp.SIGKILL {
+		t.Errorf("the end is %#v", reply)
 	}
 }
 

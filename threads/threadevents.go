@@ -1,6 +1,8 @@
 package threads
 
 import (
+	"slices"
+
 	"golang.org/x/sys/unix"
 
 	"rspd/ptrace"
@@ -41,6 +43,12 @@ func (t *Table) tellBirth(creator, lwp *LWP) (Stop, bool) {
 
 func (t *Table) wantsExit(lwp *LWP) bool {
 	return (t.Events.Threads || lwp.options.Exit) && !lwp.Process.unwatched && !lwp.unreported
+}
+
+// ForgetThreadEnds drops the ends of threads that were not reported yet: a client
+// has come who did not ask for them.
+func (t *Table) ForgetThreadEnds() {
+	t.ended = slices.DeleteFunc(t.ended, func(stop Stop) bool { return stop.Kind == ThreadExited })
 }
 
 // noteExit makes the end of a thread that is not the process's something to
