@@ -288,6 +288,17 @@ func (s *session) lwp() (*threads.LWP, error) {
 	return lwp, nil
 }
 
+// anyLWP is one that is not ending, of the first process that has any; nil if none
+// is left.
+func (s *session) anyLWP() *threads.LWP {
+	for _, process := range s.table.Processes() {
+		if lwp := process.FirstLWP(); lwp != nil {
+			return lwp
+		}
+	}
+	return nil
+}
+
 // process is the selected process: the selected thread's, or where none is
 // selected the first.
 func (s *session) process() (*threads.Process, error) {

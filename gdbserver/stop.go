@@ -169,20 +169,25 @@ func (s *session) expedite(lwp *threads.LWP) {
 
 // stopReason answers "?": what the LWP that was reported last stopped for.
 // Events are over once they were told, so that a client that connects later
-// learns of the signal only.
+// learns of the signal only. Where nobody is left who could have stopped it is the
+// end that no client was told of yet.
 func (s *session) stopReason(*rsp.StopReasonQuery) (rsp.Reply, error) {
 	if s.table.NonStop() {
 		return s.stopReasons()
 	}
 	lwp := s.table.Last()
 	if lwp == nil || lwp.Ending() {
-		var err error
 		s.general = rsp.ThreadID{PID: rsp.Any, TID: rsp.Any}
-		if lwp, err = s.lwp(); err != nil && s.lldb() {
-			return nil, coded(codeNothingStopped, "%v", err)
-		} else if err != nil {
-			return rsp.Exited{}, nil
-		}
+		lwp = s.anyLWP()
+	}
+	switch {
+	case lwp != nil:
+	case s.lldb():
+		return nil, coded(codeNothingStopped, "no process is stopped")
+	case s.table.Over():
+		return rsp.Exited{}, nil
+	default:
+		return s.awaitStop()
 	}
 	s.selectLWP(lwp)
 	stop := lwp.Reported()

@@ -192,8 +192,15 @@ func TestThreadEventsOfAnotherClient(t *testing.T) {
 	if err := e.client.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if reply, ok := s.packets(e.server, everyEvent).resume("vCont;c").(*rsp.Signaled); !ok || reply.Signal != rsp.SIGKILL {
-		t.Errorf("the end is %#v", reply)
+	second := s.packets(e.server, everyEvent)
+	if want, reply := fmt.Sprintf("X09;process:%x", e.server.inferior), second.ask("?"); reply != want {
+		t.Errorf("the end is %s, want %s", reply, want)
+	}
+	if err := second.client.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if status := e.server.wait(); status != 0 {
+		t.Errorf("the server ends with %d", status)
 	}
 }
 
