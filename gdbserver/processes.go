@@ -22,7 +22,10 @@ func (s *session) killAll() error {
 	if len(s.table.Processes()) > 0 {
 		s.server.printf("Killing all inferiors\n")
 	}
-	for _, process := range slices.Clone(s.table.Processes()) {
+	// Also those that come to be known meanwhile, and that have ended untold.
+	defer s.table.ForgetEnds()
+	for processes := s.table.Processes(); len(processes) > 0; processes = s.table.Processes() {
+		process := processes[0]
 		if err := s.table.Kill(process); err != nil {
 			return err
 		}

@@ -144,6 +144,9 @@ func (t *Table) Over() bool { return len(t.processes) == t.unwatched && len(t.en
 // whether there was one.
 func (t *Table) ForgetEnd(pid int) bool { return t.forgetEnded(pid) }
 
+// ForgetEnds is ForgetEnd for all processes, for a client that wants none any more.
+func (t *Table) ForgetEnds() { t.ended = nil }
+
 func (t *Table) find(pid int) *Process {
 	for _, process := range t.processes {
 		if process.PID == pid {
