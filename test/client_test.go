@@ -2,10 +2,15 @@ package test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"net"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"rspd/rsp"
 )
@@ -36,9 +41,19 @@ var childEvents = []string{multiprocess, forkEvents, vforkEvents, execEvents, so
 // client connects to a server and announces features.
 func (s *session) client(v *server, features ...string) *client {
 	s.Helper()
-	conn, err := net.Dial("tcp", v.address())
+	c, err := s.dial(v, features...)
 	if err != nil {
 		s.Fatal(err)
+	}
+	return c
+}
+
+// dial is client for a server that may have ended.
+func (s *session) dial(v *server, features ...string) (*client, error) {
+	s.Helper()
+	conn, err := net.Dial("tcp", v.address())
+	if err != nil {
+		return nil, err
 	}
 	c := &client{s: s, conn: rsp.NewClient(conn), features: map[string]bool{}}
 	s.Cleanup(func() {
@@ -47,14 +62,14 @@ func (s *session) client(v *server, features ...string) *client {
 			s.Logf("packets:\n%s", strings.Join(c.log, "\n"))
 		}
 	})
-	supported := c.ask("qSupported:" + strings.Join(features, ";"))
+	supported, err := c.try("qSupported:" + strings.Join(features, ";"))
+	if err != nil {
+		return nil, err
+	}
 	for feature := range strings.SplitSeq(supported, ";") {
 		c.features[feature] = true
 	}
-	if err := c.conn.StartNoAck(s.Context()); err != nil {
-		s.Fatal(err)
-	}
-	return c
+	return c, c.conn.StartNoAck(s.Context())
 }
 
 func (c *client) note(arrow, payload string) {
@@ -74,7 +89,11 @@ func printable(payload string) string {
 
 // within gives an exchange its time.
 func (c *client) within(f func(ctx context.Context) (string, error)) (string, error) {
-	ctx, cancel := context.WithTimeout(c.s.Context(), patience)
+	return c.limited(patience, f)
+}
+
+func (c *client) limited(limit time.Duration, f func(ctx context.Context) (string, error)) (string, error) {
+	ctx, cancel := context.WithTimeout(c.s.Context(), limit)
 	defer cancel()
 	return f(ctx)
 }
@@ -128,8 +147,21 @@ func (c *client) interrupt() {
 // stop waits for the next stop reply.
 func (c *client) stop() rsp.Reply {
 	c.s.Helper()
+	reply, stopped := c.stopWithin(patience)
+	if !stopped {
+		c.s.Fatal("no stop reply comes")
+	}
+	return reply
+}
+
+// stopWithin waits for the next stop reply for some time.
+func (c *client) stopWithin(limit time.Duration) (rsp.Reply, bool) {
+	c.s.Helper()
 	for {
-		reply, err := c.within(c.conn.Receive)
+		reply, err := c.limited(limit, c.conn.Receive)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return nil, false
+		}
 		if err != nil {
 			c.s.Fatalf("instead of a stop reply: %v", err)
 		}
@@ -139,9 +171,34 @@ func (c *client) stop() rsp.Reply {
 			c.s.Fatalf("instead of a stop reply %q: %v", reply, err)
 		}
 		if _, output := stop.(rsp.ConsoleOutput); !output {
-			return stop
+			return stop, true
 		}
 	}
+}
+
+// receive waits for the next packet.
+func (c *client) receive() string {
+	c.s.Helper()
+	packet, err := c.within(c.conn.Receive)
+	if err != nil {
+		c.s.Fatal(err)
+	}
+	c.note("<- ", packet)
+	return packet
+}
+
+// notificationWithin waits for the next notification for some time.
+func (c *client) notificationWithin(limit time.Duration) (string, bool) {
+	c.s.Helper()
+	notification, err := c.limited(limit, c.conn.Notification)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "", false
+	}
+	if err != nil {
+		c.s.Fatalf("instead of a notification: %v", err)
+	}
+	c.note("<- ", "%"+notification)
+	return notification, true
 }
 
 // resume sends a packet that lets the program run and returns the stop reply.
@@ -189,3 +246,47 @@ func (c *client) remove(thread rsp.ThreadID, address uint64) {
 
 // leader is the thread id of a process's first thread.
 func leader(pid int) rsp.ThreadID { return rsp.ThreadID{PID: pid, TID: pid} }
+
+// compareThreads compares the list of threads with /proc, while all threads of
+// the processes that the client knows are stopped under the server.
+func (c *client) compareThreads(server int, known iter.Seq[int]) {
+	c.s.Helper()
+	pids := slices.Collect(known)
+	tracer := strconv.Itoa(server)
+	listed := map[int]bool{}
+	for _, id := range c.threads() {
+		if listed[id.TID] {
+			c.s.Errorf("thread %v is listed twice", id)
+		}
+		listed[id.TID] = true
+		if !slices.Contains(pids, id.PID) {
+			c.s.Errorf("thread %v is listed, of whose process the client does not know", id)
+		}
+		group := statusField(id.TID, "Tgid")
+		if group != "" && group != strconv.Itoa(id.PID) {
+			c.s.Errorf("thread %d is listed in process %d and is in %s", id.TID, id.PID, group)
+		}
+		if group == "" && !exiting(id.PID) {
+			c.s.Errorf("thread %v is listed and does not exist", id)
+		}
+		if by := statusField(id.TID, "TracerPid"); by != "" && by != tracer {
+			c.s.Errorf("thread %v is listed and traced by %s", id, by)
+		}
+	}
+	for _, pid := range pids {
+		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*", pid))
+		if err != nil {
+			c.s.Fatal(err)
+		}
+		for _, task := range tasks {
+			tid, err := strconv.Atoi(filepath.Base(task))
+			if err != nil {
+				c.s.Fatal(err)
+			}
+			state := statusField(tid, "State")
+			if state != "" && strings.Contains("tT", state[:1]) && statusField(tid, "TracerPid") == tracer && !listed[tid] && !exiting(tid) {
+				c.s.Errorf("thread %d of process %d is stopped under the server and not listed", tid, pid)
+			}
+		}
+	}
+}

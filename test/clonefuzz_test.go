@@ -11,7 +11,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,37 +47,10 @@ var (
 func TestCloneFuzz(t *testing.T) {
 	notAgain(t, "its program makes the system calls of 64 bits")
 	gnuLacks(t, "13.1 takes processes whose exit signal is not SIGCHLD for threads")
-	limit, first := *cloneTime, *cloneSeed
-	if first == 0 {
-		first = uint64(time.Now().UnixNano())
-		if limit == 0 {
-			limit = 60 * time.Second
-			if testing.Short() {
-				limit = 5 * time.Second
-			}
-		}
-	}
-	end := time.Now().Add(limit)
-	var next, cases, tasks atomic.Uint64
-	t.Logf("from -seed %d on", first)
-	t.Run("cases", func(t *testing.T) {
-		for range runtime.GOMAXPROCS(0) {
-			t.Run("worker", func(t *testing.T) {
-				t.Parallel()
-				for {
-					seed := first + next.Add(1) - 1
-					if seed != first && !time.Now().Before(end) {
-						return
-					}
-					if !t.Run(fmt.Sprint(seed), func(t *testing.T) { tasks.Add(uint64(newCloneCase(t, seed).play())) }) {
-						return
-					}
-					cases.Add(1)
-				}
-			})
-		}
-	})
-	t.Logf("%d cases, %d tasks", cases.Load(), tasks.Load())
+	var tasks atomic.Uint64
+	cases := seeds{option: "-seed", first: *cloneSeed, limit: *cloneTime, usual: 60 * time.Second, short: 5 * time.Second}.
+		play(t, func(t *testing.T, seed uint64) { tasks.Add(uint64(newCloneCase(t, seed).play())) })
+	t.Logf("%d cases, %d tasks", cases, tasks.Load())
 }
 
 // A policy is what the client of one case does about children.
@@ -551,42 +523,8 @@ func (c *cloneCase) kill(pid int) {
 // compareLists compares the list of threads with /proc.
 func (c *cloneCase) compareLists() {
 	c.Helper()
-	if len(c.live) == 0 {
-		return
-	}
-	tracer := strconv.Itoa(c.server.pid)
-	listed := map[int]bool{}
-	for _, id := range c.client.threads() {
-		if listed[id.TID] {
-			c.Errorf("thread %v is listed twice", id)
-		}
-		listed[id.TID] = true
-		if _, known := c.live[id.PID]; !known {
-			c.Errorf("thread %v is listed, of whose process the client does not know", id)
-		}
-		group := statusField(id.TID, "Tgid")
-		if group != "" && group != strconv.Itoa(id.PID) {
-			c.Errorf("thread %d is listed in process %d and is in %s", id.TID, id.PID, group)
-		}
-		if by := statusField(id.TID, "TracerPid"); by != "" && by != tracer {
-			c.Errorf("thread %v is listed and traced by %s", id, by)
-		}
-	}
-	for pid := range c.live {
-		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*", pid))
-		if err != nil {
-			c.Fatal(err)
-		}
-		for _, task := range tasks {
-			tid, err := strconv.Atoi(filepath.Base(task))
-			if err != nil {
-				c.Fatal(err)
-			}
-			state := statusField(tid, "State")
-			if state != "" && strings.Contains("tT", state[:1]) && statusField(tid, "TracerPid") == tracer && !listed[tid] && !exiting(tid) {
-				c.Errorf("thread %d of process %d is stopped under the server and not listed", tid, pid)
-			}
-		}
+	if len(c.live) > 0 {
+		c.client.compareThreads(c.server.pid, maps.Keys(c.live))
 	}
 }
 
