@@ -63,9 +63,10 @@ func (s *Server) ended(stop threads.Stop) {
 	}
 }
 
-// ended forgets a process that is gone.
+// ended forgets a process that is gone. In non-stop gdb may not know that yet, and
+// what it asks about that process is not meant for another.
 func (s *session) ended(pid int) {
-	if s.general.PID == pid {
+	if s.general.PID == pid && (!s.table.NonStop() || s.lldb()) {
 		s.general = rsp.ThreadID{PID: rsp.Any, TID: rsp.Any}
 	}
 	if len(s.table.Processes()) == 0 {

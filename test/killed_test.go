@@ -75,3 +75,43 @@ func killedAt(t *testing.T, source, args string, at int) bool {
 	s.nothingLeft()
 	return reached
 }
+
+// TestSelectedProcessEnds kills a process that the client has selected, in
+// non-stop: what it asks about that one next is not answered of another.
+func TestSelectedProcessEnds(t *testing.T) {
+	gnuLacks(t, "13.1 ends with an internal error")
+	s := newSession(t)
+	program := native(t, "fork.c", inferiors.NoPIE)
+	v := s.launch(program, "fork")
+	c := s.client(v, childEvents...)
+	c.must("QNonStop:1")
+	c.ask("?")
+	for c.ask("vStopped") != "OK" {
+	}
+	c.must("vCont;c")
+	text, _ := c.notificationWithin(patience)
+	stop, err := rsp.ParseStop([]byte(strings.TrimPrefix(text, "Stop:")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fork, ok := stop.(*rsp.StopReply)
+	if !ok || fork.Reason != rsp.StopFork {
+		t.Fatalf("%#v", stop)
+	}
+	for c.ask("vStopped") != "OK" {
+	}
+	c.must("Hg" + fork.Child.String())
+	if err := unix.Kill(fork.Child.PID, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	c.must("vCont;c:" + fork.Child.String())
+	if text, _ := c.notificationWithin(patience); text != fmt.Sprintf("Stop:X09;process:%x", fork.Child.PID) {
+		t.Fatal(text)
+	}
+	address := symbol(t, program, "child_work")
+	for _, packet := range []string{"g", fmt.Sprintf("m%x,1", address), fmt.Sprintf("Z0,%x,1", address), fmt.Sprintf("Z1,%x,1", address)} {
+		if reply := c.ask(packet); !strings.HasPrefix(reply, "E") {
+			t.Errorf("%s is answered %q", packet, reply)
+		}
+	}
+}
