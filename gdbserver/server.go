@@ -177,11 +177,13 @@ func (s *Server) Close() error {
 			s.printf("\n")
 		}
 	}
-	if !s.quitting.Load() {
-		failures = append(failures, s.table.Finish())
-		if s.lingering != 0 {
-			failures = append(failures, s.linger())
-		}
+	if s.quitting.Load() && s.table.Parting() {
+		// It would keep its debug registers, and the step that it was to make.
+		s.printf("Waiting for the vfork child of a process that was let go; a second signal ends rspd at once\n")
+	}
+	failures = append(failures, s.table.Finish())
+	if !s.quitting.Load() && s.lingering != 0 {
+		failures = append(failures, s.linger())
 	}
 	s.terminal.giveBack()
 	s.closeTerminal()

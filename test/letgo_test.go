@@ -175,6 +175,49 @@ func (c *client) gone(packet string) bool {
 	return reply == "OK"
 }
 
+// TestTerminatedWhileVforkHolds ends the server by a signal while the creator of a
+// vfork child, which both were let go, can't be stopped: it is to be let go without
+// the breakpoint in its debug registers.
+func TestTerminatedWhileVforkHolds(t *testing.T) {
+	gnuLacks(t, "it leaves the debug registers as they are")
+	s := newSession(t)
+	path := native(t, "fork.c", inferiors.NoPIE)
+	program := s.start("/bin/sh", "-c", `read line; exec "$0" vfork`, path)
+	v := s.attach(program.pid)
+	c := s.client(v, childEvents...)
+	program.say("")
+	if stop, ok := c.resume("vCont;c").(*rsp.StopReply); !ok || stop.Reason != rsp.StopExec {
+		t.Fatalf("%#v", stop)
+	}
+	c.must("Hg" + leader(program.pid).String())
+	c.must(fmt.Sprintf("Z1,%x,1", symbol(t, path, "parent_work")))
+	fork, ok := c.resume("vCont;c").(*rsp.StopReply)
+	if !ok || fork.Reason != rsp.StopVfork {
+		t.Fatalf("%#v", fork)
+	}
+	child := fork.Child.PID
+	if err := syscall.Kill(child, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if stop, ok := c.resume("vCont;c").(*rsp.StopReply); !ok || stop.Thread.PID != child || stop.Signal != rsp.SIGSTOP {
+		t.Fatalf("%#v", stop)
+	}
+	c.must(fmt.Sprintf("D;%x", child))
+	if err := v.handle.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	v.stderr.wait(t, "Waiting for the vfork child")
+	if err := syscall.Kill(child, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if status := program.wait(); status != 0 {
+		t.Errorf("the program ends with %d", status)
+	}
+	if status := v.wait(); status != -int(syscall.SIGTERM) {
+		t.Errorf("the server ends with %d", status)
+	}
+}
+
 // TestLetGoSharerGoesOn lets a child go that shares the memory of its creator:
 // it goes on while the client looks at the creator, which stays stopped.
 func TestLetGoSharerGoesOn(t *testing.T) {

@@ -113,9 +113,14 @@ func (t *Table) Finish() error {
 	return t.pause(t.awaitParting)
 }
 
+// Parting tells whether Finish would wait.
+func (t *Table) Parting() bool {
+	return slices.ContainsFunc(t.processes, func(process *Process) bool { return process.parting })
+}
+
 func (t *Table) awaitParting() error {
 	t.stopping = true
-	for slices.ContainsFunc(t.processes, func(process *Process) bool { return process.parting }) {
+	for t.Parting() {
 		event, err := t.kernel.WaitFor(ptrace.AnyThread)
 		if err != nil {
 			return err
