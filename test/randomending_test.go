@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -164,8 +163,8 @@ func (r *randomSession) proceed(pid int) {
 // children do.
 func (r *randomSession) nobodyLeft() {
 	r.Helper()
-	for pid := range r.letGo {
-		if r.processes[pid] == nil && r.commandLine(pid) == "restless" {
+	for _, pid := range r.marked() {
+		if r.letGo[pid] {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
@@ -181,13 +180,6 @@ func (r *randomSession) nobodyLeft() {
 			r.proceed(pid)
 		}
 	}
-}
-
-// commandLine is the first word of a process's command line, without folders.
-func (r *randomSession) commandLine(pid int) string {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	first, _, _ := strings.Cut(string(text), "\x00")
-	return filepath.Base(first)
 }
 
 // hurt tells whether somebody has ended a process, or may have.

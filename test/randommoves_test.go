@@ -97,17 +97,16 @@ func (r *randomSession) reconnect() {
 	r.client.vanish()
 	known := r.processes
 	r.processes = map[int]*debuggee{}
+	for pid := range known {
+		r.missed[pid] = true
+	}
 	if !r.connect() {
-		for pid := range known {
-			r.missed[pid] = true
-		}
 		return
 	}
 	for pid, process := range known {
 		if r.processes[pid] != nil {
 			r.processes[pid] = process
-		} else {
-			r.missed[pid] = true
+			delete(r.missed, pid)
 		}
 	}
 }
@@ -550,7 +549,8 @@ func (r *randomSession) another() {
 		}
 		reply = r.client.ask(packet)
 	default:
-		p := r.start(r.program, r.arguments()...)
+		p := r.start()
+		defer p.executes()
 		pid = p.pid
 		if r.one(4) {
 			r.deed([]syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL, syscall.SIGTERM}[r.random.IntN(3)], rsp.ThreadID{PID: pid, TID: rsp.All}, r.moment())

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -158,7 +160,9 @@ func (r *randomSession) begin() {
 	r.Helper()
 	switch r.random.IntN(4) {
 	case 0:
-		r.server = r.attach(r.start(r.program, r.arguments()...).pid)
+		p := r.start()
+		r.server = r.attach(p.pid)
+		p.executes()
 	case 1:
 		r.server, r.extended = r.serve([]string{"--multi"}), true
 	default:
@@ -169,14 +173,26 @@ func (r *randomSession) begin() {
 	}
 }
 
-// start is session.start for a program that the session may attach to.
-func (r *randomSession) start(program string, arguments ...string) *process {
+// start starts a program that the session may attach to. It does not execute
+// itself before executes: the kernel makes whoever attaches to a thread wait for an
+// execve in the process, which waits for the threads that are traced already to be
+// reaped (kernel/ptrace.c, ptrace_attach; fs/exec.c, de_thread).
+func (r *randomSession) start() *process {
 	r.Helper()
-	p := r.session.start(program, arguments...)
+	arguments := r.arguments()
+	arguments[2] += "w"
+	p := r.session.start(r.program, arguments...)
 	r.started[p.pid] = p
 	// Its threads have their handlers then.
 	r.eventually("the program counts", func() bool { count, ok := r.count(p.pid); return ok && count > 0 })
 	return p
+}
+
+// executes lets a program that was started execute itself as often as it likes.
+func (p *process) executes() {
+	p.s.Helper()
+	// It may have ended.
+	_, _ = io.WriteString(p.stdin, strings.Repeat("\n", 4096))
 }
 
 // arguments are those of restless.c, at random.

@@ -8,6 +8,7 @@
      s  threads send themselves SIGUSR1, also while it is blocked
      a  a timer sends SIGALRM
      x  threads other than the first execute the program again
+     w  they do when there is a byte on the standard input
    Whoever has waited for a child appends "PID STATUS\n" to LEDGER, where STATUS is
    that of waitpid.  scratch is for the debugger.  */
 #define _GNU_SOURCE
@@ -163,6 +164,9 @@ static void *disturb(void *arg)
 
 static void *execute(void *arg)
 {
+	char byte;
+	if (strchr(kinds, 'w') && read(STDIN_FILENO, &byte, 1) < 0)
+		fail("read");
 	usleep(40000);
 	/* Until the new image has its handlers.  */
 	block(SIG_BLOCK);
