@@ -38,7 +38,7 @@ var (
 // runs; nothing is reported that did not happen, and every end once, as the
 // parent got to know it; and what is let go lives on.
 //
-// It is played when it is asked for: of some 500 sessions one still fails, in
+// It is played when it is asked for: of some 2,500 sessions one still fails, in
 // non-stop, by the birth of a thread that is told just after QThreadEvents:0.
 func TestRandomSessions(t *testing.T) {
 	if *sessionTime == 0 && *sessionSeed == 0 {
